@@ -1,0 +1,12 @@
+# What Convoy is built from: packages of the distribution, nothing downloaded.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(dnnl REQUIRED)
+find_package(CLI11 REQUIRED)
+find_path(TL_EXPECTED_INCLUDE_DIR tl/expected.hpp REQUIRED)
+if(CONVOY_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,25 @@
+// Files that other people can touch: nothing here follows a link in its last component, nothing leaves half a file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace convoy {
+
+// Whole file, at most `limit` bytes (an Error beyond, naming both numbers). Directories and devices are refused.
+Result<std::string> read_file(const std::string& path, std::uint64_t limit);
+
+// Writes a temporary beside `path`, fsyncs, renames: readers see the former or the new content. Mode as given.
+Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0644);
+
+// Creates `path` and its missing parents (0700 for what is created). An Error when the last component is a link, not a
+// directory, not ours, or writable by others.
+Result<void> make_private_folder(const std::string& path);
+
+// True on file systems where SQLite's WAL and byte-range locks are not to be trusted (NFS, SMB, Lustre, Ceph, GPFS, AFS, FUSE...).
+bool on_network_filesystem(const std::string& path);
+
+}  // namespace convoy

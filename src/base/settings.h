@@ -1,0 +1,76 @@
+// The one table of settings, and the only place that reads the environment.
+//
+// A value comes from, weakest first: built in, /etc/convoy/convoy.conf, $XDG_CONFIG_HOME/convoy/convoy.conf (or
+// ~/.config/convoy/convoy.conf), environment variable, command line or API. Files hold "key = value" lines, # starts a
+// comment. Adding a setting is one row in settings.cc. All of this is untrusted input: a bad value is kept out (the weaker
+// one stays) and reported with its place and the cure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace convoy {
+
+enum class SettingKind { text, choice, integer, boolean, path };
+enum class Origin { built_in, system_file, user_file, environment, command_line };
+std::string_view to_string(Origin origin);
+
+// One row of the table. `choices` is a |-separated list for kind choice (names case-insensitive) and empty otherwise;
+// `values` of a choice that MIOpen also accepts as a number are written "name=number".
+struct SettingRow {
+  std::string_view key;          // "strategy"; rows of MIOpen's own variables begin with "miopen."
+  std::string_view environment;  // "CONVOY_STRATEGY"
+  SettingKind kind;
+  std::string_view fallback;  // the built-in value
+  std::string_view choices;
+  std::int64_t minimum;  // for integers
+  std::int64_t maximum;
+  std::string_view meaning;  // one sentence, units included
+};
+std::span<const SettingRow> setting_rows();
+
+// An immutable-after-load snapshot. Copyable; safe to read from many threads.
+class Settings {
+ public:
+  // Built-in values only.
+  Settings();
+  // Reads files and environment. Never fails: what is wrong is listed in problems().
+  static Settings load();
+
+  // The values; `key` must be a row of the table (checked by assert).
+  const std::string& text(std::string_view key) const;
+  std::int64_t integer(std::string_view key) const;
+  bool boolean(std::string_view key) const;
+  Origin origin(std::string_view key) const;
+  // Where exactly: "built in", a file and line, or the variable's name.
+  const std::string& place(std::string_view key) const;
+
+  // Overrides one value; an Error names the key, the value and what is accepted.
+  Result<void> set(std::string_view key, std::string_view value, Origin origin = Origin::command_line,
+                   std::string_view place = "command line");
+
+  // One line for each file line or variable that was not accepted: place, value, cure.
+  const std::vector<std::string>& problems() const { return problems_; }
+
+  // Environment variables that are not settings but that everything needs: $HOME, $XDG_CACHE_HOME, ... Empty when unset.
+  static std::string environment(std::string_view name);
+
+ private:
+  struct Value {
+    std::string text;
+    Origin origin;
+    std::string place;
+  };
+  const Value& find(std::string_view key) const;
+  void read_file(const std::string& path, Origin origin);
+  std::map<std::string, Value, std::less<>> values_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace convoy

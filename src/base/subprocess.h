@@ -1,0 +1,57 @@
+// A child process: own process group, stdin from and stdout to us through pipes, stderr captured (its tail), dies with its
+// parent. posix_spawn, not fork: we live inside programs with many threads and a GPU runtime in their address space.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace convoy {
+
+struct SubprocessCommand {
+  std::vector<std::string> argv;  // argv[0] is an absolute path; PATH is not searched
+  // "NAME=value" pairs that replace the same names of our environment in the child's.
+  std::vector<std::string> environment;
+};
+
+struct SubprocessExit {
+  int status = 0;  // exit status when signal == 0
+  int signal = 0;  // signal that ended it, else 0
+};
+
+// Not thread-safe: one user at a time. The destructor kills the group and reaps; it waits at most two seconds for that.
+class Subprocess {
+ public:
+  enum class ReadStatus { line, timeout, closed };
+
+  static Result<std::unique_ptr<Subprocess>> start(const SubprocessCommand& command);
+  ~Subprocess();
+  Subprocess(const Subprocess&) = delete;
+  Subprocess& operator=(const Subprocess&) = delete;
+
+  // Writes `line` and a newline. An Error when the child no longer reads (SIGPIPE never reaches the host program).
+  Result<void> write_line(std::string_view line);
+  // Waits for the next line of the child's stdout. Lines over 1 MiB count as closed.
+  ReadStatus read_line(std::string& line, std::chrono::steady_clock::time_point deadline);
+  // The last 4 KiB that the child wrote to stderr.
+  std::string error_tail() const;
+
+  // SIGKILL to the whole group, then waits up to `patience` for the child to be reaped. nullopt: it could not be killed
+  // (a process stuck in a driver call is in uninterruptible sleep) and is given up; nobody waits for it again.
+  std::optional<SubprocessExit> kill_and_reap(std::chrono::milliseconds patience);
+  // Waits up to `patience` for the child to end by itself.
+  std::optional<SubprocessExit> wait_for_exit(std::chrono::milliseconds patience);
+  int pid() const;
+
+ private:
+  struct State;
+  explicit Subprocess(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace convoy

@@ -1,0 +1,55 @@
+// Tries suspects in a child process: a persistent worker (`convoy probe`), one request at a time, a deadline for each.
+//
+// Mechanism only: requests and answers are opaque lines. Protocol, text lines over the child's stdin and stdout:
+//   child  -> "ready <text>"                once, after its start-up (bounded by start_deadline)
+//   parent -> "try <request>"
+//   child  -> "phase <name>"                any number: what it is about to do, kept for the report
+//   child  -> "verdict <name> <detail>"     name is a Verdict; detail is the rest of the line, passed through
+// A child that dies, closes its pipe or misses the deadline is killed with its group; the next request starts a new one.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/subprocess.h"
+#include "base/verdict.h"
+
+namespace convoy {
+
+struct ProbeResult {
+  Verdict verdict = Verdict::failed;
+  int signal = 0;           // that ended the child, when crashed
+  bool given_up = false;    // the child could not be killed: the device it holds is suspect
+  std::string phase;        // the last phase it announced
+  std::string detail;       // after "verdict <name> "
+  std::string last_output;  // tail of its stderr
+  double milliseconds = 0;
+  // One sentence for logs: "timed out after 2000 ms in phase run", "killed by SIGSEGV in phase plan".
+  std::string reason() const;
+};
+
+// Thread-safe: requests are served one after the other. After a fork the child process gets its own worker.
+class ProbeWorker {
+ public:
+  // `command` starts a worker; a spawn failure is Verdict::refused ("no child could be started: ..."): it says nothing about the suspect.
+  explicit ProbeWorker(SubprocessCommand command, std::chrono::milliseconds start_deadline = std::chrono::seconds(20));
+  ~ProbeWorker();
+
+  ProbeResult try_one(std::string_view request, std::chrono::milliseconds deadline);
+  // How many children have been started so far.
+  int starts() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The child's side: reads requests until end of file, answers through `handle`. Returns the exit status.
+// `handle(request, phase)` returns "<verdict name> <detail>"; `phase(name)` announces what comes next.
+using ProbeHandler = std::string (*)(std::string_view request, void (*phase)(std::string_view));
+int serve_probe(ProbeHandler handle, std::string_view ready_text);
+
+}  // namespace convoy
