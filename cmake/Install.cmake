@@ -1,1 +1,42 @@
-# Install and export rules.
+# Install and export rules. libconvoy is a shared library with a C face: its package file needs no find_package() of its
+# dependencies, and a program built against it needs no other header than ours.
+include(CMakePackageConfigHelpers)
+
+# The C ABI's number; it rises only with an incompatible change of convoy.h.
+set_target_properties(convoy PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME convoy)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/convoy)
+install(TARGETS convoy convoy_cli EXPORT convoy_targets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT convoy_targets NAMESPACE convoy:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/convoy-config.cmake.in ${PROJECT_BINARY_DIR}/convoy-config.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/convoy-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/convoy-config.cmake ${PROJECT_BINARY_DIR}/convoy-config-version.cmake
+  DESTINATION ${package_dir})
+
+# Relative to its own place, so that `cmake --install --prefix elsewhere` and moved folders keep working.
+set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH pkgconfig_to_prefix ${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir} ${CMAKE_INSTALL_PREFIX})
+configure_file(cmake/convoy.pc.in ${PROJECT_BINARY_DIR}/convoy.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/convoy.pc DESTINATION ${pkgconfig_dir})
+
+install(FILES include/convoy/convoy.h include/convoy/convoy.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/convoy)
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY shapes DESTINATION ${CMAKE_INSTALL_DATADIR}/convoy
+  FILES_MATCHING PATTERN "*.tsv" PATTERN "*.txt")
+
+# The man page is what `convoy --help` says. A cross build cannot ask it, a sanitizer build need not.
+find_program(CONVOY_HELP2MAN help2man)
+if(CONVOY_HELP2MAN AND NOT CMAKE_CROSSCOMPILING AND NOT CONVOY_SANITIZE)
+  set(man_page ${PROJECT_BINARY_DIR}/convoy.1)
+  add_custom_command(OUTPUT ${man_page}
+    COMMAND ${CONVOY_HELP2MAN} --no-info --name "run convolutions that finish, with the right numbers"
+            --output ${man_page} $<TARGET_FILE:convoy_cli>
+    DEPENDS convoy_cli COMMENT "Writing convoy.1")
+  add_custom_target(man ALL DEPENDS ${man_page})
+  install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
