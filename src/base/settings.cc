@@ -1,0 +1,429 @@
+// The table of settings and where values come from; what a value may look like is in accept().
+// A setting that MIOpen owns keeps MIOpen's name, spelling and default: people have them in scripts that must
+// go on working.
+#include "base/settings.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+
+namespace convoy {
+namespace {
+
+using enum SettingKind;
+constexpr std::uint64_t k_file_limit = 64 * 1024;
+constexpr std::size_t k_value_limit = 4096;
+constexpr std::int64_t k_any = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view k_log_levels = "quiet=1|error=2|error=3|warning=4|info=5|debug=6|trace=7";
+
+// clang-format off
+constexpr SettingRow k_rows[] = {
+    // key, environment, kind, fallback, choices, minimum, maximum, meaning
+    {"strategy", "CONVOY_STRATEGY", choice, "auto", "auto|implicit_gemm|gemm|selective|cpu|vendor", 0, 0,
+     "Which solvers are tried, and in which order; auto takes the fastest that proves right."},
+    {"size_threshold", "CONVOY_SIZE_THRESHOLD", integer, "42", "", 1, 1'000'000'000,
+     "For strategy selective: the largest spatial size, in elements along one side, that is left to the vendor's library."},
+    {"find", "CONVOY_FIND", choice, "auto", "auto|find|immediate", 0, 0,
+     "Measure the candidates (find) or take the likely best one unmeasured (immediate); auto does what MIOPEN_FIND_MODE says, else find."},
+    {"verify", "CONVOY_VERIFY", choice, "sample", "off|sample|full", 0, 0,
+     "How many output elements of an untried solver are compared with the reference: none, a sample, or all."},
+    {"trial", "CONVOY_TRIAL", choice, "auto", "auto|always|never", 0, 0,
+     "When an untried solver first runs in a child process: auto for suspects only, always, or never."},
+    {"deadline_ms", "CONVOY_DEADLINE_MS", integer, "0", "", 0, 86'400'000,
+     "Milliseconds that one trial may take; 0 derives them from the problem's arithmetic."},
+    {"fault", "CONVOY_FAULT", text, "", "", 0, 0,
+     "Faults to inject for tests, as solver:kind[@condition], separated by commas; example miopen:hang@hw>42."},
+    {"threads", "CONVOY_THREADS", integer, "0", "", 0, 4096,
+     "CPU threads that Convoy's own CPU solvers use; 0 uses all cores that the process may run on."},
+    {"memory_limit", "CONVOY_MEMORY_LIMIT", bytes, "0", "", 0, k_any,
+     "Bytes of host or device memory that one convolution may take; 0 allows 80 % of what is available."},
+    {"workspace_limit", "CONVOY_WORKSPACE_LIMIT", bytes, "0", "", 0, k_any,
+     "Bytes of workspace that one solver may take; 0 chooses by the memory that is available."},
+    {"cache_dir", "CONVOY_CACHE_DIR", path, "", "", 0, 0,
+     "Folder of cache.db and ledger.db; empty uses convoy/ in $XDG_CACHE_HOME or ~/.cache."},
+    {"system_cache_dirs", "CONVOY_SYSTEM_CACHE_DIRS", path, "/var/lib/convoy:/usr/share/convoy", "", 0, 0,
+     "Folders with read-only databases under the user's, strongest first, separated by colons."},
+    {"forgiveness_days", "CONVOY_FORGIVENESS_DAYS", integer, "30", "", 0, 36'500,
+     "Days after which a solver's crash, hang or wrong result no longer counts against it."},
+    {"log_level", "CONVOY_LOG_LEVEL", choice, "quiet", k_log_levels, 0, 0,
+     "How much is logged, by name or by MIOpen's number; MIOPEN_LOG_LEVEL is obeyed where CONVOY_LOG_LEVEL is not set."},
+    {"probe", "CONVOY_PROBE", path, "", "", 0, 0,
+     "Program that is started for trials; empty uses the one installed beside the library."},
+    {"disable", "CONVOY_DISABLE", boolean, "false", "", 0, 0,
+     "True: Convoy steps aside and every call goes to the original library untouched."},
+
+    {"miopen.find_mode", "MIOPEN_FIND_MODE", choice, "",
+     "normal=1|fast=2|hybrid=3|dynamic_hybrid=5|trust_verify=6|trust_verify_full=7", 0, 0,
+     "MIOpen's find mode; for setting find = auto, fast means immediate and every other mode means find."},
+    {"miopen.find_enforce", "MIOPEN_FIND_ENFORCE", choice, "",
+     "none=1|db_update=2|search=3|search_db_update=4|db_clean=5", 0, 0,
+     "2 to 4: measure again although a find record exists; 5: drop the find record instead of using it."},
+    {"miopen.conv_gemm", "MIOPEN_DEBUG_CONV_GEMM", boolean, "true", "", 0, 0,
+     "False: no solver of the GEMM family, MIOpen's or Convoy's."},
+    {"miopen.conv_direct", "MIOPEN_DEBUG_CONV_DIRECT", boolean, "true", "", 0, 0,
+     "False: no solver of the direct family; Convoy's last rung stays available."},
+    {"miopen.conv_winograd", "MIOPEN_DEBUG_CONV_WINOGRAD", boolean, "true", "", 0, 0,
+     "False: no solver of the Winograd family."},
+    {"miopen.conv_fft", "MIOPEN_DEBUG_CONV_FFT", boolean, "true", "", 0, 0,
+     "False: no solver of the FFT family."},
+    {"miopen.conv_implicit_gemm", "MIOPEN_DEBUG_CONV_IMPLICIT_GEMM", boolean, "true", "", 0, 0,
+     "False: no solver of the implicit GEMM family, MIOpen's or Convoy's; true forces nothing."},
+    {"miopen.conv_immed_fallback", "MIOPEN_DEBUG_CONV_IMMED_FALLBACK", boolean, "true", "", 0, 0,
+     "False: immediate mode answers from find records only and never guesses."},
+    {"miopen.conv_direct_naive_conv_fwd", "MIOPEN_DEBUG_CONV_DIRECT_NAIVE_CONV_FWD", boolean, "true", "", 0, 0,
+     "False: no naive forward kernel among the candidates; Convoy's last rung stays available."},
+    {"miopen.conv_direct_naive_conv_bwd", "MIOPEN_DEBUG_CONV_DIRECT_NAIVE_CONV_BWD", boolean, "true", "", 0, 0,
+     "False: no naive backward-data kernel among the candidates; Convoy's last rung stays available."},
+    {"miopen.conv_direct_naive_conv_wrw", "MIOPEN_DEBUG_CONV_DIRECT_NAIVE_CONV_WRW", boolean, "true", "", 0, 0,
+     "False: no naive backward-weights kernel among the candidates; Convoy's last rung stays available."},
+    {"miopen.convolution_deterministic", "MIOPEN_DEBUG_CONVOLUTION_DETERMINISTIC", boolean, "false", "", 0, 0,
+     "True: only solvers that give the same bits on every run."},
+    {"miopen.disable_find_db", "MIOPEN_DEBUG_DISABLE_FIND_DB", boolean, "false", "", 0, 0,
+     "True: find records are neither read nor written."},
+    {"miopen.disable_cache", "MIOPEN_DISABLE_CACHE", boolean, "false", "", 0, 0,
+     "True: compiled kernels are not kept on disk."},
+    {"miopen.find_only_solver", "MIOPEN_DEBUG_FIND_ONLY_SOLVER", text, "", "", 0, 0,
+     "Name or number of the only solver that MIOpen may try; handed on to MIOpen."},
+    {"miopen.log_level", "MIOPEN_LOG_LEVEL", integer, "0", "", 0, 7,
+     "MIOpen's log level, 1 quiet to 7 trace; 0 leaves it to log_level."},
+    {"miopen.enable_logging_cmd", "MIOPEN_ENABLE_LOGGING_CMD", boolean, "false", "", 0, 0,
+     "True: each convolution is logged as the MIOpenDriver command that repeats it."},
+};
+// clang-format on
+
+const SettingRow* find_row(std::string_view key) {
+  const auto* row = std::ranges::find(k_rows, key, &SettingRow::key);
+  return row == std::end(k_rows) ? nullptr : row;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& letter : result) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  return result;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view k_blank = " \t\r";
+  const auto begin = text.find_first_not_of(k_blank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(k_blank) - begin + 1);
+}
+
+bool is_printable(char letter) {
+  return static_cast<unsigned char>(letter) >= 0x20 && letter != 0x7F;
+}
+
+// For messages: problems() ends up on terminals, in logs and in JSON, so nothing but short ASCII goes in.
+std::string shown(std::string_view value) {
+  constexpr std::size_t k_longest = 80;
+  std::string result;
+  for (const char letter : value.substr(0, k_longest)) {
+    const auto code = static_cast<unsigned char>(letter);
+    result += code >= 0x20 && code < 0x7F ? std::string(1, letter) : fmt::format("\\x{:02x}", code);
+  }
+  return value.size() > k_longest ? result + "..." : result;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// "512M", "4GiB": binary multiples. "4GB" is refused: it means 1000s to some people and 1024s to others.
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+  const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto count = parse_integer(text.substr(0, digits));
+  const std::string suffix = lower(trimmed(text.substr(digits)));
+  if (!count) return std::nullopt;
+  if (suffix.empty()) return count;
+  const auto power = std::string_view("kmgt").find(suffix[0]);
+  if (power == std::string_view::npos || (suffix.size() > 1 && suffix.substr(1) != "ib")) return std::nullopt;
+  const std::int64_t unit = std::int64_t{1} << (10 * (power + 1));
+  if (*count > k_any / unit) return std::nullopt;
+  return *count * unit;
+}
+
+std::optional<bool> parse_boolean(std::string_view text) {
+  constexpr std::string_view k_true[] = {"1", "yes", "on", "true", "enable", "enabled"};
+  constexpr std::string_view k_false[] = {"0", "no", "off", "false", "disable", "disabled"};
+  const std::string word = lower(text);
+  if (std::ranges::find(k_true, word) != std::end(k_true)) return true;
+  if (std::ranges::find(k_false, word) != std::end(k_false)) return false;
+  return std::nullopt;
+}
+
+// Calls visit(name, number) for each choice; number is -1 where there is none. Stops when visit returns true.
+template <typename Visit>
+void each_choice(std::string_view choices, Visit visit) {
+  while (!choices.empty()) {
+    const auto bar = std::min(choices.find('|'), choices.size());
+    const std::string_view choice_text = choices.substr(0, bar);
+    const auto equals = std::min(choice_text.find('='), choice_text.size());
+    const bool numbered = equals < choice_text.size();
+    const std::int64_t number = numbered ? parse_integer(choice_text.substr(equals + 1)).value_or(-1) : -1;
+    if (visit(choice_text.substr(0, equals), number)) return;
+    choices.remove_prefix(std::min(bar + 1, choices.size()));
+  }
+}
+
+std::optional<std::string> parse_choice(const SettingRow& row, std::string_view text) {
+  if (text.empty() && row.fallback.empty()) return "";
+  const std::string word = lower(text);
+  const auto given_number = parse_integer(text);
+  std::optional<std::string> result;
+  each_choice(row.choices, [&](std::string_view name, std::int64_t number) {
+    if (word == name || (number >= 0 && given_number == number)) result = name;
+    return result.has_value();
+  });
+  return result;
+}
+
+// The value in its one spelling, or nothing when it is not acceptable.
+std::optional<std::string> accept(const SettingRow& row, std::string_view value) {
+  if (value.size() > k_value_limit || !std::ranges::all_of(value, is_printable)) return std::nullopt;
+  switch (row.kind) {
+    case text:
+      return std::string(value);
+    case choice:
+      return parse_choice(row, value);
+    case path:
+      return value.empty() || value[0] == '/' ? std::optional(std::string(value)) : std::nullopt;
+    case boolean: {
+      const auto parsed = parse_boolean(value);
+      return parsed ? std::optional<std::string>(*parsed ? "true" : "false") : std::nullopt;
+    }
+    case integer:
+    case bytes: {
+      const auto parsed = row.kind == integer ? parse_integer(value) : parse_bytes(value);
+      if (!parsed || *parsed < row.minimum || *parsed > row.maximum) return std::nullopt;
+      return std::to_string(*parsed);
+    }
+  }
+  return std::nullopt;
+}
+
+std::string acceptable(const SettingRow& row) {
+  switch (row.kind) {
+    case text:
+      return fmt::format("printable text of at most {} characters", k_value_limit);
+    case path:
+      return "an absolute path, or nothing";
+    case boolean:
+      return "1/0, yes/no, on/off, true/false, enable/disable";
+    case integer:
+      return fmt::format("a whole number from {} to {}", row.minimum, row.maximum);
+    case bytes:
+      return "a number of bytes, also like 512M or 4GiB";
+    case choice:
+      break;
+  }
+  std::string names;
+  each_choice(row.choices, [&](std::string_view name, std::int64_t number) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+    if (number >= 0) names += fmt::format(" ({})", number);
+    return false;
+  });
+  return names;
+}
+
+// The same value makes MIOpen itself fail: whoever reads our line should learn why the program stops.
+std::string_view miopen_reaction(const SettingRow& row, std::string_view value) {
+  if (!row.environment.starts_with("MIOPEN_")) return "";
+  if (row.kind == boolean) return "; newer versions of MIOpen throw on it";
+  if (row.kind == choice && !parse_integer(value)) {
+    return "; MIOpen itself answers it with error text \"stoul\" and status 7";
+  }
+  return "";
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+// The name (a key or a variable, as `member` says) that `wrong` was probably meant to be; empty when nothing
+// is near.
+std::string_view nearest_name(std::string_view wrong, std::string_view SettingRow::*member) {
+  constexpr std::size_t k_longest = 64;
+  if (wrong.size() > k_longest) return {};
+  const auto* best = std::ranges::min_element(
+      k_rows, {}, [&](const SettingRow& row) { return edit_distance(wrong, row.*member); });
+  return edit_distance(wrong, best->*member) <= 1 + wrong.size() / 5 ? best->*member : std::string_view{};
+}
+
+std::string user_file() {
+  const std::string folder = Settings::environment("XDG_CONFIG_HOME");
+  if (folder.starts_with('/')) return folder + "/convoy/convoy.conf";
+  const std::string home = Settings::environment("HOME");
+  return home.starts_with('/') ? home + "/.config/convoy/convoy.conf" : "";
+}
+
+}  // namespace
+
+std::span<const SettingRow> setting_rows() {
+  return k_rows;
+}
+
+std::string_view to_string(Origin origin) {
+  switch (origin) {
+    case Origin::built_in:
+      return "built in";
+    case Origin::system_file:
+      return "system file";
+    case Origin::user_file:
+      return "user file";
+    case Origin::environment:
+      return "environment";
+    case Origin::command_line:
+      return "command line";
+  }
+  return "built in";
+}
+
+std::string Settings::environment(std::string_view name) {
+  const char* value = ::secure_getenv(std::string(name).c_str());
+  return value == nullptr ? "" : value;
+}
+
+Settings::Settings() {
+  for (const SettingRow& row : k_rows) {
+    values_.emplace(row.key, Value{std::string(row.fallback), Origin::built_in, "built in"});
+  }
+}
+
+Settings Settings::load() {
+  Settings settings;
+  settings.load_file("/etc/convoy/convoy.conf", Origin::system_file);
+  if (const std::string file = user_file(); !file.empty()) settings.load_file(file, Origin::user_file);
+  settings.load_environment();
+  return settings;
+}
+
+void Settings::load_file(const std::string& path, Origin origin) {
+  const auto content = read_configuration(path, k_file_limit);
+  if (!content) problems_.push_back(content.error().message);
+  if (!content || !*content) return;
+  std::string_view rest = **content;
+  for (int number = 1; !rest.empty(); ++number) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    load_line(rest.substr(0, end), fmt::format("{}:{}", path, number), origin);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
+void Settings::load_line(std::string_view line, const std::string& place, Origin origin) {
+  // A # inside a word belongs to the value: folders may be called a#b.
+  for (auto hash = line.find('#'); hash != std::string_view::npos; hash = line.find('#', hash + 1)) {
+    if (hash == 0 || line[hash - 1] == ' ' || line[hash - 1] == '\t') line = line.substr(0, hash);
+  }
+  line = trimmed(line);
+  if (line.empty()) return;
+  const auto equals = line.find('=');
+  if (equals == std::string_view::npos) {
+    problems_.push_back(fmt::format("{}: \"{}\" has no '='; write key = value", place, shown(line)));
+    return;
+  }
+  const auto done = set(trimmed(line.substr(0, equals)), line.substr(equals + 1), origin, place);
+  if (!done) problems_.push_back(fmt::format("{}: {}", place, done.error().message));
+}
+
+void Settings::load_environment() {
+  for (const SettingRow& row : k_rows) {
+    const std::string value = environment(row.environment);
+    if (value.empty()) continue;
+    const auto done = set(row.key, value, Origin::environment, row.environment);
+    if (!done) {
+      problems_.push_back(fmt::format("{}: {}{}", row.environment, done.error().message,
+                                      miopen_reaction(row, trimmed(value))));
+    }
+  }
+  if (origin("log_level") != Origin::environment && integer("miopen.log_level") > 0) {
+    const Value& theirs = find("miopen.log_level");
+    values_.insert_or_assign(
+        "log_level", Value{*parse_choice(*find_row("log_level"), theirs.text), theirs.origin, theirs.place});
+  }
+  // A misspelt variable would be silently ignored for ever.
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
+    if (!name.starts_with("CONVOY_")) continue;
+    const std::string_view meant = nearest_name(name, &SettingRow::environment);
+    if (!meant.empty() && meant != name) {
+      problems_.push_back(fmt::format("{}: no such variable; did you mean {}?", shown(name), meant));
+    }
+  }
+}
+
+Result<void> Settings::set(std::string_view key, std::string_view value, Origin origin,
+                           std::string_view place) {
+  const SettingRow* row = find_row(key);
+  if (row == nullptr) {
+    const std::string_view meant = nearest_name(key, &SettingRow::key);
+    const std::string cure = meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant);
+    return fail(ErrorCode::invalid_argument, fmt::format("no setting is called \"{}\"{}", shown(key), cure));
+  }
+  auto accepted = accept(*row, trimmed(value));
+  if (!accepted) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} = \"{}\" is not accepted; use {}", key, shown(value), acceptable(*row)));
+  }
+  values_.insert_or_assign(std::string(key), Value{*std::move(accepted), origin, std::string(place)});
+  return {};
+}
+
+const Settings::Value& Settings::find(std::string_view key) const {
+  const auto value = values_.find(key);
+  assert(value != values_.end() && "no such setting");
+  static const Value nothing{"", Origin::built_in, "built in"};
+  return value == values_.end() ? nothing : value->second;
+}
+
+const std::string& Settings::text(std::string_view key) const {
+  return find(key).text;
+}
+
+std::int64_t Settings::integer(std::string_view key) const {
+  const std::optional<std::int64_t> value = parse_integer(find(key).text);
+  assert(value && "a setting of another kind");
+  return value.value_or(0);
+}
+
+bool Settings::boolean(std::string_view key) const {
+  const std::string& value = find(key).text;
+  assert((value == "true" || value == "false") && "a setting of another kind");
+  return value == "true";
+}
+
+Origin Settings::origin(std::string_view key) const {
+  return find(key).origin;
+}
+
+const std::string& Settings::place(std::string_view key) const {
+  return find(key).place;
+}
+
+}  // namespace convoy
