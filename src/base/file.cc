@@ -16,23 +16,10 @@
 
 #include <fmt/format.h>
 
+#include "base/descriptor.h"
+
 namespace convoy {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> io_failure(const std::string& path, std::string_view what, int error) {
   return fail(ErrorCode::io, fmt::format("{}: cannot {}: {}", path, what, std::strerror(error)));
