@@ -1,6 +1,7 @@
-// Reads MIOpenDriver command lines wherever they stand: bare, behind any log prefix ("MIOpen(HIP): Command [...] ./bin/MIOpenDriver
-// conv ..."), with Windows' .exe, inside TSV, CSV, Markdown or quotes. Also reads canonical problem strings, one per line.
-// Flags and defaults: MIOpenDriver's own (docs/problems.md lists them with their source).
+// Reads MIOpenDriver command lines wherever they stand: bare, behind any log prefix ("MIOpen(HIP): Command
+// [...] ./bin/MIOpenDriver conv ..."), with Windows' .exe, inside TSV, CSV, Markdown or quotes. Also reads
+// canonical problem strings, one per line. Flags and defaults: MIOpenDriver's own (docs/problems.md lists
+// them with their source).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace convoy {
 
 struct SourcedProblem {
   Problem problem;
-  std::string source;   // "file:line" of the first occurrence (1-based), or what the caller named
+  std::string source;      // "file:line" of the first occurrence (1-based), or what the caller named
   std::int64_t count = 1;  // how often it occurred
 };
 
@@ -30,12 +31,13 @@ struct ProblemList {
   std::int64_t lines = 0;                // lines read
 };
 
-// Reads a whole text. `name` is the file's name for sources. A line without a MIOpenDriver command or a canonical problem
-// string is not an error (logs are full of them); a file in which no line has one is: one InputError says what was expected.
-// -F sums expand to directions (0 = all three).
+// Reads a whole text. `name` is the file's name for sources. A line without a MIOpenDriver command or a
+// canonical problem string is not an error (logs are full of them); a file in which no line has one is: one
+// InputError says what was expected. -F sums expand to directions (0 = all three).
 ProblemList read_problems(std::string_view text, std::string_view name);
 
-// One problem as a MIOpenDriver line: "./bin/MIOpenDriver conv -n ... -F 1 -t 1". Explicit strides cannot be expressed: an Error.
+// One problem as a MIOpenDriver line: "./bin/MIOpenDriver conv -n ... -F 1 -t 1". Explicit strides cannot be
+// expressed: an Error.
 Result<std::string> to_driver_line(const Problem& problem);
 
 }  // namespace convoy
