@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/spawn.h"
+#include "base/timing.h"
 
 namespace convoy {
 namespace {
@@ -41,12 +42,6 @@ bool read_some(Descriptor& channel, std::string& into) {
   if (count > 0) into.append(chunk.data(), static_cast<std::size_t>(count));
   if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) channel.reset();
   return count > 0;
-}
-
-// Callers may say "for ever" in ways that overflow a time point.
-steady_clock::time_point after(milliseconds patience) {
-  constexpr milliseconds k_for_ever = std::chrono::hours(24 * 365);
-  return steady_clock::now() + std::min(patience, k_for_ever);
 }
 
 int milliseconds_until(steady_clock::time_point deadline) {
@@ -134,7 +129,7 @@ void Subprocess::State::reap() {
 
 std::optional<SubprocessExit> Subprocess::State::await_exit(milliseconds patience) {
   if (exit || given_up || !ours()) return exit;
-  const auto deadline = after(patience);
+  const auto deadline = deadline_in(patience);
   for (int pause_ms = 1; !has_ended(); pause_ms = std::min(2 * pause_ms, 20)) {
     const int left = milliseconds_until(deadline);
     if (left == 0) return std::nullopt;
@@ -168,13 +163,13 @@ Result<void> Subprocess::write_line(std::string_view line) {
   std::string text(line);
   text += '\n';
   std::string_view rest = text;
-  auto deadline = after(k_write_patience);
+  auto deadline = deadline_in(k_write_patience);
   while (!rest.empty()) {
     const ssize_t count =
         ::send(state_->child.in.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
-      deadline = after(k_write_patience);
+      deadline = deadline_in(k_write_patience);
       continue;
     }
     if (errno == EINTR) continue;

@@ -2,6 +2,7 @@
 // estimates a run time well: we take the mean of what is left after clipping outliers round the median.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 
@@ -14,6 +15,12 @@ struct Timing {
   int samples = 0;
 };
 Timing robust_timing(std::span<const double> samples);
+
+// Now plus `patience`, at most a year: "for ever" must not overflow a time point.
+inline std::chrono::steady_clock::time_point deadline_in(std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds k_year = std::chrono::hours(24 * 365);
+  return std::chrono::steady_clock::now() + std::min(patience, k_year);
+}
 
 class Stopwatch {
  public:

@@ -3,13 +3,14 @@
 // Mechanism only: requests and answers are opaque lines. Protocol, text lines over the child's stdin and stdout:
 //   child  -> "ready <text>"                once, after its start-up (bounded by start_deadline)
 //   parent -> "try <request>"
-//   child  -> "phase <name>"                any number: what it is about to do, kept for the report
+//   child  -> "phase <name>"                "received" first, then any number: what it is about to do, kept for the report
 //   child  -> "verdict <name> <detail>"     name is a Verdict; detail is the rest of the line, passed through
-// A child that dies, closes its pipe or misses the deadline is killed with its group; the next request starts a new one.
+// Other lines are a library's chatter; they are kept with stderr for the report. A child that dies, closes its pipe or misses
+// the deadline is killed with its group; the next request starts a new one. A child that dies before it says a word about a
+// request has died of something else (the driver reset, the administrator): the request is given to a new one, once.
 #pragma once
 
 #include <chrono>
-#include <mutex>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,10 +23,11 @@ namespace convoy {
 struct ProbeResult {
   Verdict verdict = Verdict::failed;
   int signal = 0;           // that ended the child, when crashed
+  int exit_status = 0;      // of the child, when crashed without a signal; -1: the host program reaped it, nobody knows
   bool given_up = false;    // the child could not be killed: the device it holds is suspect
   std::string phase;        // the last phase it announced
-  std::string detail;       // after "verdict <name> "
-  std::string last_output;  // tail of its stderr
+  std::string detail;       // after "verdict <name> ", or why there was no trial
+  std::string last_output;  // tail of its stderr, and of what was no protocol on its stdout
   double milliseconds = 0;
   // One sentence for logs: "timed out after 2000 ms in phase run", "killed by SIGSEGV in phase plan".
   std::string reason() const;
@@ -38,8 +40,9 @@ class ProbeWorker {
   explicit ProbeWorker(SubprocessCommand command, std::chrono::milliseconds start_deadline = std::chrono::seconds(20));
   ~ProbeWorker();
 
+  // `request` is one line. The deadline counts from the moment the child gets it; waiting for our turn is not counted.
   ProbeResult try_one(std::string_view request, std::chrono::milliseconds deadline);
-  // How many children have been started so far.
+  // How many children this process has started so far.
   int starts() const;
 
  private:
@@ -47,7 +50,8 @@ class ProbeWorker {
   std::unique_ptr<State> state_;
 };
 
-// The child's side: reads requests until end of file, answers through `handle`. Returns the exit status.
+// The child's side: reads requests until end of file, answers through `handle`. Returns the exit status. Dies with its parent,
+// leaves no core file, and keeps the protocol to itself: whatever a library prints on stdout comes out on stderr.
 // `handle(request, phase)` returns "<verdict name> <detail>"; `phase(name)` announces what comes next.
 using ProbeHandler = std::string (*)(std::string_view request, void (*phase)(std::string_view));
 int serve_probe(ProbeHandler handle, std::string_view ready_text);

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
 namespace convoy {
 
@@ -29,7 +29,9 @@ class Watchdog {
 
   Watchdog();
   ~Watchdog();
-  // The thread starts at the first call. When the guard is destroyed, `on_overdue` has run, or never will.
+  // The thread starts at the first call, and anew in a process forked from ours. When the guard is destroyed, `on_overdue` has run,
+  // or never will (only inside `on_overdue` itself the guard may go while it runs). Where no thread can be had the work
+  // goes unwatched; the log says so.
   [[nodiscard]] Guard arm(std::chrono::milliseconds deadline, std::function<void()> on_overdue);
 
  private:
