@@ -2,7 +2,7 @@
 add_library(convoy_warnings INTERFACE)
 target_compile_options(convoy_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual
-  -Wunused -Woverloaded-virtual -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough)
+  -Wunused -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough)
 if(CONVOY_WERROR)
   target_compile_options(convoy_warnings INTERFACE -Werror)
 endif()
@@ -10,6 +10,6 @@ if(CONVOY_SANITIZE)
   target_compile_options(convoy_warnings INTERFACE
     -fsanitize=${CONVOY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
     # GCC's data-flow warnings see the sanitizers' own branches and report what no source line says.
-    -Wno-null-dereference -Wno-maybe-uninitialized)
+    -Wno-maybe-uninitialized)
   target_link_options(convoy_warnings INTERFACE -fsanitize=${CONVOY_SANITIZE})
 endif()

@@ -1,0 +1,125 @@
+// The host processor as a device. Its memory limit is what the kernel and the control group still grant,
+// because Linux promises more memory than there is and then kills a process: nothing may be allocated on a
+// promise.
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+
+#include "base/file.h"
+#include "device/device.h"
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+constexpr std::int64_t k_unlimited = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t k_alignment = 64;
+
+// The number after `label` in a text such as /proc/meminfo.
+std::optional<std::int64_t> number_after(std::string_view text, std::string_view label) {
+  const auto at = text.find(label);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto digit = text.find_first_of("0123456789", at + label.size());
+  if (digit == std::string_view::npos) return std::nullopt;
+  std::int64_t value = 0;
+  const auto result = std::from_chars(text.data() + digit, text.data() + text.size(), value);
+  if (result.ec != std::errc{}) return std::nullopt;
+  return value;
+}
+
+std::int64_t number_in_file(const char* path) {
+  const auto text = read_file(path, 4096);
+  return text ? number_after(*text, "").value_or(k_unlimited) : k_unlimited;
+}
+
+// What is left under the process's own control group, version 2 or 1, as a container sees it.
+std::int64_t control_group_available() {
+  struct Files {
+    const char *limit, *usage, *statistics;
+  };
+  constexpr std::array<Files, 2> k_files{{
+      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"},
+      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+       "/sys/fs/cgroup/memory/memory.stat"},
+  }};
+  std::int64_t available = k_unlimited;
+  for (const Files& files : k_files) {
+    const std::int64_t limit = number_in_file(files.limit);
+    const std::int64_t usage = number_in_file(files.usage);
+    if (limit == k_unlimited || usage == k_unlimited) continue;
+    // Page cache counts as used but is given up on demand.
+    const auto statistics = read_file(files.statistics, 1 << 16);
+    const std::int64_t cache = statistics ? number_after(*statistics, "inactive_file ").value_or(0) : 0;
+    available = std::min(available, std::max<std::int64_t>(0, limit - usage + cache));
+  }
+  return available;
+}
+
+std::int64_t host_memory_available() {
+  const auto text = read_file("/proc/meminfo", 1 << 16);
+  const auto kibibytes = text ? number_after(*text, "MemAvailable:") : std::nullopt;
+  return std::min(kibibytes ? *kibibytes * 1024 : k_unlimited, control_group_available());
+}
+
+std::string processor_model() {
+  const auto text = read_file("/proc/cpuinfo", 1 << 22);
+  if (!text) return "unknown processor";
+  const auto at = text->find("model name");
+  const auto colon = at == std::string::npos ? std::string::npos : text->find(": ", at);
+  if (colon == std::string::npos) return "unknown processor";
+  return text->substr(colon + 2, text->find('\n', colon) - colon - 2);
+}
+
+class CpuDevice final : public Device {
+ public:
+  CpuDevice() {
+    utsname names{};
+    const std::string machine = uname(&names) == 0 ? names.machine : "unknown";
+    info_.kind = DeviceKind::cpu;
+    info_.name = "cpu";
+    info_.model = processor_model();
+    info_.key = fmt::format("cpu/{}/{}", machine, info_.model);
+  }
+
+  const DeviceInfo& info() const override { return info_; }
+  std::int64_t memory_available() const override { return host_memory_available(); }
+  bool host_accessible() const override { return true; }
+
+  Result<DeviceBuffer> allocate(std::int64_t bytes) override {
+    // Small requests skip the look at the kernel's books: it costs more than they do.
+    constexpr std::int64_t k_always_granted = 16 << 20;
+    if (bytes > k_always_granted) {
+      const std::int64_t available = memory_available();
+      if (bytes > available) {
+        return fail(ErrorCode::out_of_memory,
+                    fmt::format("{} bytes asked for, {} available on the host", bytes, available));
+      }
+    }
+    const std::size_t rounded =
+        (static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)) + k_alignment - 1) / k_alignment *
+        k_alignment;
+    void* data = std::aligned_alloc(k_alignment, rounded);
+    if (data == nullptr)
+      return fail(ErrorCode::out_of_memory, fmt::format("the host refused {} bytes", bytes));
+    return DeviceBuffer(this, data, bytes);
+  }
+
+  void release(void* data, std::int64_t) override { std::free(data); }
+
+ private:
+  DeviceInfo info_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cpu_device() {
+  return std::make_unique<CpuDevice>();
+}
+
+}  // namespace convoy

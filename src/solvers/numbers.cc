@@ -1,0 +1,197 @@
+// Implementation of numbers.h.
+#include "solvers/numbers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <vector>
+
+#include "base/parallel.h"
+#include "solvers/element.h"
+#include "solvers/reference_point.h"
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+// Steele, Lea and Flood's SplitMix64 finalizer (OOPSLA 2014): a counter in, 64 good bits out.
+std::uint64_t mix(std::uint64_t value) {
+  value += 0x9e3779b97f4a7c15ULL;
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+  return value ^ (value >> 31);
+}
+
+double unit_roundoff(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32:
+      return 0x1p-24;
+    case Dtype::f16:
+      return 0x1p-11;
+    case Dtype::bf16:
+      return 0x1p-8;
+    case Dtype::f64:
+      return 0x1p-53;
+    case Dtype::i8:
+    case Dtype::i32:
+      return 0;
+  }
+  return 0;
+}
+
+// Half the distance between numbers next to zero: errors below it are no errors of the sum.
+double smallest_step(Dtype dtype) {
+  return dtype == Dtype::f16 ? 0x1p-25 : 0x1p-134;
+}
+
+// The value that a perfect solver would store.
+double rounded_to(Dtype dtype, double value) {
+  std::int64_t cell = 0;
+  store_element(&cell, dtype, 0, value);
+  return load_element(&cell, dtype, 0);
+}
+
+double error_of(double got, double want, double size, Dtype dtype) {
+  if (std::isnan(want)) return std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
+  if (!std::isfinite(got) || !std::isfinite(want)) {
+    return got == rounded_to(dtype, want) ? 0 : std::numeric_limits<double>::infinity();
+  }
+  const double difference = std::max(0.0, std::abs(got - want) - smallest_step(dtype));
+  if (difference == 0) return 0;
+  return difference / std::max(std::abs(want), size);
+}
+
+void note(NumbersCheck& check, std::int64_t index, double got, double want, double error) {
+  ++check.compared;
+  if (error <= check.error) return;
+  check.error = error;
+  if (error <= check.tolerance) return;
+  check.passed = false;
+  check.reason = fmt::format("element {} is {:.9g} where {:.9g} belongs (error {:.2g}, tolerance {:.2g})",
+                             index, got, want, error, check.tolerance);
+}
+
+const void* output_of(const Problem& problem, const Tensors& tensors) {
+  switch (problem.output_role()) {
+    case TensorRole::x:
+      return tensors.x;
+    case TensorRole::w:
+      return tensors.w;
+    case TensorRole::y:
+      return tensors.y;
+  }
+  return nullptr;
+}
+
+// First, last, and pseudo-random elements between.
+std::vector<std::int64_t> sample_indices(std::int64_t elements, std::int64_t samples, std::uint64_t seed) {
+  std::vector<std::int64_t> indices;
+  if (elements <= samples) {
+    for (std::int64_t i = 0; i < elements; ++i) indices.push_back(i);
+    return indices;
+  }
+  indices = {0, elements - 1};
+  for (std::int64_t i = 2; i < samples; ++i) {
+    indices.push_back(static_cast<std::int64_t>(mix(seed + static_cast<std::uint64_t>(i)) %
+                                                static_cast<std::uint64_t>(elements)));
+  }
+  return indices;
+}
+
+}  // namespace
+
+double tolerance_of(const Problem& problem) {
+  const Dtype output = problem.dtype_of(problem.output_role());
+  if (output == Dtype::i32) return 0;
+  const double sum = problem.dtype == Dtype::f64 ? 0x1p-53 : 0x1p-24;
+  return 2 * unit_roundoff(output) +
+         (16 + 8 * std::sqrt(static_cast<double>(problem.reduction_length()))) * sum;
+}
+
+void fill_random(void* data, Dtype dtype, std::int64_t count, std::uint64_t seed, int threads) {
+  const std::uint64_t start = mix(seed);
+  parallel_for(count, 1 << 16, threads, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::uint64_t bits = mix(start + static_cast<std::uint64_t>(i));
+      if (dtype == Dtype::i8) {
+        const auto value = static_cast<std::int64_t>(bits % 254);  // -127..127 without 0
+        store_element(data, dtype, i, static_cast<double>(value < 127 ? value - 127 : value - 126));
+        continue;
+      }
+      const double magnitude = 0.125 + 0.875 * static_cast<double>(bits >> 11) * 0x1p-53;
+      store_element(data, dtype, i, (bits & 1) != 0 ? magnitude : -magnitude);
+    }
+  });
+}
+
+void fill_poison(void* data, std::int64_t bytes) {
+  std::memset(data, 0xff, static_cast<std::size_t>(bytes));
+}
+
+NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed) {
+  constexpr std::int64_t k_products = 1'000'000'000;
+  NumbersCheck check;
+  check.tolerance = tolerance_of(problem);
+  const Geometry geometry = geometry_of(problem);
+  const Dtype dtype = geometry.output_dtype;
+  const std::int64_t affordable =
+      std::max<std::int64_t>(8, k_products / std::max<std::int64_t>(1, problem.reduction_length()));
+  const auto indices = sample_indices(problem.elements(problem.output_role()),
+                                      std::min<std::int64_t>(samples, affordable), seed);
+  const void* output = output_of(problem, tensors);
+  std::mutex mutex;
+  const auto grain =
+      std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, problem.reduction_length()));
+  parallel_for(
+      static_cast<std::int64_t>(indices.size()), grain, 0, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t index = indices[static_cast<std::size_t>(i)];
+          const PointValue want = reference_point(geometry, tensors, index);
+          const double got = load_element(output, dtype, output_offset(geometry, index));
+          const double value = problem.dtype == Dtype::i8 ? rounded_to(dtype, want.value) : want.value;
+          const double error = error_of(got, value, std::sqrt(want.square_sum), dtype);
+          const std::lock_guard lock(mutex);
+          note(check, index, got, value, error);
+        }
+      });
+  return check;
+}
+
+NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected) {
+  NumbersCheck check;
+  check.tolerance = tolerance_of(problem);
+  const Geometry geometry = geometry_of(problem);
+  const Dtype dtype = geometry.output_dtype;
+  const std::int64_t elements = problem.elements(problem.output_role());
+  // One size for all: the root mean square of the sizes of some elements. (Each element's own would cost a
+  // convolution.)
+  double square_sum = 0;
+  const auto indices = sample_indices(elements, 64, 1);
+  for (const std::int64_t index : indices) square_sum += reference_point(geometry, tensors, index).square_sum;
+  const double size = indices.empty() ? 0 : std::sqrt(square_sum / static_cast<double>(indices.size()));
+  const void* output = output_of(problem, tensors);
+  std::mutex mutex;
+  parallel_for(elements, 1 << 16, 0, [&](std::int64_t begin, std::int64_t end) {
+    NumbersCheck part = check;
+    for (std::int64_t index = begin; index < end; ++index) {
+      const std::int64_t offset = output_offset(geometry, index);
+      const double got = load_element(output, dtype, offset);
+      const double want = load_element(expected, dtype, offset);
+      // Both are rounded to the output's type here, hence the second rounding in the tolerance.
+      note(part, index, got, want, error_of(got, want, size, dtype));
+    }
+    const std::lock_guard lock(mutex);
+    check.compared += part.compared;
+    if (part.error > check.error || !part.passed) {
+      check.error = std::max(check.error, part.error);
+      check.passed = check.passed && part.passed;
+      if (!part.passed) check.reason = part.reason;
+    }
+  });
+  return check;
+}
+
+}  // namespace convoy

@@ -1,0 +1,49 @@
+// Right numbers: random inputs, the tolerance that a correct convolution meets, and checks of an output
+// against it.
+//
+// The error of one element is |got - want| / size, where want is summed in double and
+//   size = max(|want|, sqrt(sum of squares of the products)).
+// Rounding after each of L additions leaves an error that grows like sqrt(L) units of the accumulator's
+// precision, for sums that wander (random signs: size is the root of the square sum) as for sums that grow
+// (one sign: size is |want|). So
+//   tolerance = 2 u(output type) + (16 + 8 sqrt(L)) u(float),  u(t) = half a unit in the last place of 1,
+// where 16 covers the transforms of Winograd F(4x4) and 8 their growth (measured: CHANGELOG, "numbers").
+// Integers are exact. A missing product among L changes the result by about size / sqrt(L), which is far
+// above that for any L below 10^6.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "problem/problem.h"
+#include "solvers/solver.h"
+
+namespace convoy {
+
+double tolerance_of(const Problem& problem);
+
+// Fills `count` elements with random non-zero values: floats of either sign between 1/8 and 1, integers over
+// their whole range. Element i depends on (seed, i) alone.
+void fill_random(void* data, Dtype dtype, std::int64_t count, std::uint64_t seed, int threads = 0);
+
+// Makes every element NaN (all bits set: -1 for integers), so that what a solver leaves out shows.
+void fill_poison(void* data, std::int64_t bytes);
+
+struct NumbersCheck {
+  bool passed = true;
+  double error = 0;  // the largest seen; infinity for NaN or infinity where a number belongs
+  double tolerance = 0;
+  std::int64_t compared = 0;
+  std::string reason;  // of a failure: which element, got, want
+};
+
+// Compares about `samples` elements of the output, spread over it with its first and last, with their
+// definition. `problem` must be ordinary (lowered()). Samples get fewer where one costs much (wrw of large
+// images): about 10^9 products.
+NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed);
+
+// Compares every element with `expected`, a second output tensor of the same strides computed by the
+// reference solver.
+NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected);
+
+}  // namespace convoy
