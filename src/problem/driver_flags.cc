@@ -132,7 +132,8 @@ std::string nearest_driver_flag(std::string_view token) {
   }
   if (best != nullptr) return fmt::format("--{}", best->name);
   // "-n5" and "-Hx": MIOpenDriver's letters do not take their value without a blank.
-  return index_of(name[0]) < k_flags.size() ? std::string{'-', name[0]} : std::string();
+  const bool known = !token.starts_with("--") && index_of(name[0]) < k_flags.size();
+  return known ? std::string{'-', name[0]} : std::string();
 }
 
 DriverValues::DriverValues() {
