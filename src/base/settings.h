@@ -1,9 +1,11 @@
 // The one table of settings, and the only place that reads the environment.
 //
-// A value comes from, weakest first: built in, /etc/convoy/convoy.conf, $XDG_CONFIG_HOME/convoy/convoy.conf (or
-// ~/.config/convoy/convoy.conf), environment variable, command line or API. Files hold "key = value" lines, # starts a
-// comment. An empty environment variable counts as unset. Adding a setting is one row in settings.cc. All of this is untrusted
-// input: a bad value is kept out (the weaker one stays) and reported with its place and the cure.
+// A value comes from, weakest first: built in, /etc/convoy/convoy.conf, $XDG_CONFIG_HOME/convoy/convoy.conf
+// (or
+// ~/.config/convoy/convoy.conf), environment variable, command line or API. Files hold "key = value" lines, #
+// starts a comment. An empty environment variable counts as unset. Adding a setting is one row in
+// settings.cc. All of this is untrusted input: a bad value is kept out (the weaker one stays) and reported
+// with its place and the cure.
 #pragma once
 
 #include <cstdint>
@@ -17,15 +19,17 @@
 
 namespace convoy {
 
-// bytes: an integer, also with a binary suffix ("512M", "4GiB"). path: empty, or absolute (lists are separated by colons).
+// bytes: an integer, also with a binary suffix ("512M", "4GiB"). path: empty, or absolute (lists are
+// separated by colons).
 enum class SettingKind { text, choice, integer, boolean, path, bytes };
 enum class Origin { built_in, system_file, user_file, environment, command_line };
 std::string_view to_string(Origin origin);
 
-// One row of the table. `choices` is a |-separated list for kind choice (names case-insensitive) and empty otherwise; a
-// choice that may also be given as MIOpen's number for it is written "name=number".
+// One row of the table. `choices` is a |-separated list for kind choice (names case-insensitive) and empty
+// otherwise; a choice that may also be given as MIOpen's number for it is written "name=number".
 struct SettingRow {
-  // "strategy"; MIOpen's own variables: "miopen." and their name in lower case without MIOPEN_ or MIOPEN_DEBUG_.
+  // "strategy"; MIOpen's own variables: "miopen." and their name in lower case without MIOPEN_ or
+  // MIOPEN_DEBUG_.
   std::string_view key;
   std::string_view environment;  // "CONVOY_STRATEGY"
   SettingKind kind;
@@ -45,8 +49,8 @@ class Settings {
   // Reads files and environment. Never fails: what is wrong is listed in problems().
   static Settings load();
 
-  // The values; `key` must be a row of the table and of the kind asked for (checked by assert). Text of a choice is one of
-  // its names, of a boolean "true" or "false".
+  // The values; `key` must be a row of the table and of the kind asked for (checked by assert). Text of a
+  // choice is one of its names, of a boolean "true" or "false".
   const std::string& text(std::string_view key) const;
   std::int64_t integer(std::string_view key) const;  // kinds integer and bytes
   bool boolean(std::string_view key) const;
@@ -61,8 +65,9 @@ class Settings {
   // One line for each file line or variable that was not accepted: place, value, cure.
   const std::vector<std::string>& problems() const { return problems_; }
 
-  // Environment variables that are not settings but that everything needs: $HOME, $XDG_CACHE_HOME, ... Empty when unset, and in
-  // programs that run with somebody else's rights (setuid), whose environment is not theirs to trust.
+  // Environment variables that are not settings but that everything needs: $HOME, $XDG_CACHE_HOME, ... Empty
+  // when unset, and in programs that run with somebody else's rights (setuid), whose environment is not
+  // theirs to trust.
   static std::string environment(std::string_view name);
 
  private:

@@ -61,9 +61,8 @@ struct Subprocess::State {
   bool given_up = false;
 
   bool ours() const { return ::getpid() == owner; }
-  // One read each; false when there was nothing to read.
-  bool drain_error();
-  bool drain_out();
+  bool drain_error();  // one read; false when there was nothing
+  void drain_out();
   bool take_line(std::string& line);
   void poll_outputs(int timeout_ms);
   bool has_ended() const;
@@ -77,8 +76,8 @@ bool Subprocess::State::drain_error() {
   return got_some;
 }
 
-bool Subprocess::State::drain_out() {
-  return received.size() <= k_longest_line && read_some(child.out, received);
+void Subprocess::State::drain_out() {
+  read_some(child.out, received);
 }
 
 bool Subprocess::State::take_line(std::string& line) {
@@ -94,7 +93,8 @@ bool Subprocess::State::take_line(std::string& line) {
 }
 
 void Subprocess::State::poll_outputs(int timeout_ms) {
-  std::array<pollfd, 2> polled{pollfd{child.out.get(), POLLIN, 0}, pollfd{child.error.get(), POLLIN, 0}};
+  const int out = received.size() > k_longest_line ? -1 : child.out.get();  // poll() skips -1
+  std::array<pollfd, 2> polled{pollfd{out, POLLIN, 0}, pollfd{child.error.get(), POLLIN, 0}};
   if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return;
   if (polled[0].revents != 0) drain_out();
   if (polled[1].revents != 0) drain_error();
@@ -133,9 +133,7 @@ std::optional<SubprocessExit> Subprocess::State::await_exit(milliseconds patienc
   for (int pause_ms = 1; !has_ended(); pause_ms = std::min(2 * pause_ms, 20)) {
     const int left = milliseconds_until(deadline);
     if (left == 0) return std::nullopt;
-    // A child that blocks on a full pipe would never end.
-    poll_outputs(0);
-    std::this_thread::sleep_for(milliseconds(std::min(pause_ms, left)));
+    poll_outputs(std::min(pause_ms, left));  // a child that blocks on a full pipe would never end
   }
   reap();
   return exit;
