@@ -1,20 +1,24 @@
 // What Convoy remembers on disk.
 //
-// Two SQLite files in one folder. cache.db (find results; later compiled kernels) may vanish: a file of another version or a
-// corrupt one is renamed aside and started over. ledger.db (verdicts, incidents, open intents) is precious: it is migrated,
-// never dropped; a newer schema is left alone and we run without it; a corrupt one is kept aside and what can be read is saved.
+// Two SQLite files in one folder. cache.db (find results; later compiled kernels) may vanish: a file of
+// another version or a corrupt one is renamed aside and started over. ledger.db (verdicts, incidents, open
+// intents) is precious: it is migrated, never dropped; a newer schema is left alone and we run without it; a
+// corrupt one is kept aside and what can be read is saved.
 //
-// WAL on local disks. On network file systems no WAL (its shared memory does not cross hosts) and one file per host
-// (ledger-<host>.db). Read-only system layers lie under the user's files. Where nothing is writable everything is kept in
-// memory. A failure of the store never fails a convolution: it is logged once and the call says "don't know".
+// WAL on local disks. On network file systems no WAL (its shared memory does not cross hosts) and one file
+// per host (ledger-<host>.db). Read-only system layers lie under the user's files. Where nothing is writable
+// everything is kept in memory, and written when it becomes writable. A failure of the store never fails a
+// convolution: it is logged once and the call says "don't know". The program may fork: connections are closed
+// before and opened again after it (fork_guard.h).
 //
-// An intent is committed before the first launch of an untried (solver, problem, device, library) and removed with its
-// verdict in one transaction. An intent whose process is gone is a crash: the next open() turns it into an incident.
-// Quarantine is not stored: it is the sum of strikes of incidents that are young enough.
+// An intent is committed before the first launch of an untried (solver, problem, device, library) and removed
+// with its verdict in one transaction. An intent whose process is gone is a crash: the next open() turns it
+// into an incident. Quarantine is not stored: it is the sum of strikes of incidents that are young enough.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +26,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/settings.h"
 #include "base/verdict.h"
 
 namespace convoy {
@@ -31,10 +36,17 @@ struct StoreConfig {
   std::vector<std::string> system_folders;  // read-only layers, strongest first; missing ones are skipped
   std::chrono::milliseconds busy_timeout{2000};
   std::chrono::hours forgiveness{24 * 30};  // incidents older than this no longer count
+  std::function<std::int64_t()> now;        // seconds since the epoch; empty: the system's clock
+  std::string host;                         // empty: this machine's name
+  bool assume_network_filesystem = false;   // for tests: as if on_network_filesystem(folder)
 };
 
-// What a verdict is about. `problem_class` is the problem without its batch size (quarantine spans batch sizes);
-// `device` names hardware architecture and driver; `library` the solver's library and version. Empty fields never match by wildcard.
+// The user's folder: setting cache_dir, else $XDG_CACHE_HOME/convoy, else $HOME/.cache/convoy, else none.
+StoreConfig store_config(const Settings& settings);
+
+// What a verdict is about. `problem_class` is the problem without its batch size (quarantine spans batch
+// sizes); `device` names hardware architecture and driver; `library` the solver's library and version. Empty
+// fields never match by wildcard.
 struct TrialKey {
   std::string solver;
   std::string problem;
@@ -81,7 +93,8 @@ struct OpenIntent {
   std::int64_t at = 0;
 };
 
-// 2: nothing else ran when it happened, guilt is certain. 1: it may have been something else. Two strikes quarantine.
+// 2: nothing else ran when it happened, guilt is certain. 1: it may have been something else. Two strikes
+// quarantine.
 inline constexpr int k_quarantine_strikes = 2;
 int strikes_of(Verdict verdict);  // wrong_result, crashed, timed_out: 2; failed: 1; others 0
 
@@ -93,29 +106,35 @@ class Store {
   virtual ~Store() = default;
 
   // --- cache: find results ---
-  // Fastest record first; the user's layer wins over system layers for the same (problem, device, library, solver, params).
+  // Fastest record first; the user's layer wins over system layers for the same (problem, device, library,
+  // solver, params).
   virtual std::vector<FindRecord> find_records(std::string_view problem, std::string_view device) = 0;
+  // Replaces the record of the same (problem, device, library, solver, params). `measured_at` 0 means now.
   virtual void put_find(const FindRecord& record) = 0;
 
   // --- ledger ---
   // Commits (fsync) an open intent. 0 when the ledger is not writable.
   virtual std::int64_t begin_intent(const TrialKey& key) = 0;
-  // Closes `intent` (0 allowed) and records the verdict, in one transaction. An incident is added for verdicts with strikes;
-  // passed replaces the verdict record of the key. `reason` is one line.
-  virtual void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason) = 0;
+  // Closes `intent` (0 allowed) and records the verdict, in one transaction. An incident is added for
+  // verdicts with strikes. Each key has one verdict record, the last. `record.at` 0 means now. `reason` is
+  // one line.
+  virtual void close_intent(std::int64_t intent, const VerdictRecord& record, int signal,
+                            std::string_view reason) = 0;
   // Removes the intent without a verdict (refused, interrupted by the user).
   virtual void cancel_intent(std::int64_t intent) = 0;
   // Records an incident at once while its intent stays open (the watchdog's use: the call still hangs).
   virtual void add_incident(const TrialKey& key, Verdict verdict, int strikes, std::string_view reason) = 0;
-  // The last `passed` verdict for exactly this key.
+  // The verdict for exactly this key if it is `passed`: a later verdict of another kind takes the trust away.
   virtual std::optional<VerdictRecord> passed_before(const TrialKey& key) = 0;
-  // Young incidents for (solver, problem_class, device, library), newest first. Sum their strikes to decide on quarantine.
+  // Young incidents for (solver, problem_class, device, library), newest first. Sum their strikes to decide
+  // on quarantine.
   virtual std::vector<Incident> incidents(const TrialKey& key) = 0;
   // Young incidents of the solver on (device, library), any problem: is the solver a suspect in general?
   virtual std::vector<Incident> incidents_of_solver(std::string_view solver, std::string_view device,
                                                     std::string_view library) = 0;
 
-  // --- maintenance: `convoy db` ---
+  // --- maintenance: `convoy db`. Of the user's own files (and what waits in memory), not of the system
+  // layers. ---
   struct Contents {
     std::vector<FindRecord> finds;
     std::vector<VerdictRecord> verdicts;
@@ -123,17 +142,25 @@ class Store {
     std::vector<OpenIntent> intents;
   };
   virtual Result<Contents> contents() = 0;
-  // JSON lines: first {"format":"convoy-decisions","version":1}, then one object per find, verdict and incident. No binaries.
+  // JSON lines: first {"format":"convoy-decisions","version":1}, then one object per find, verdict and
+  // incident. No binaries.
   virtual Result<std::string> export_lines() = 0;
-  struct ImportCounts { int finds = 0, verdicts = 0, incidents = 0, already_there = 0; };
-  // All or nothing, one transaction per file. An Error names the line and the field. `source` names the input in errors.
+  struct ImportCounts {
+    int finds = 0, verdicts = 0, incidents = 0, already_there = 0;
+  };
+  // All or nothing, one transaction per file. An Error names the line and the field. `source` names the input
+  // in errors.
   virtual Result<ImportCounts> import_lines(std::string_view text, std::string_view source) = 0;
-  struct PruneCounts { int finds = 0, verdicts = 0, incidents = 0; };
-  // Drops finds and verdicts older than `age` and incidents past forgiveness and older than `age`, then compacts.
+  struct PruneCounts {
+    int finds = 0, verdicts = 0, incidents = 0;
+  };
+  // Drops finds and verdicts older than `age` and incidents past forgiveness and older than `age`, then
+  // compacts.
   virtual Result<PruneCounts> prune(std::chrono::hours age) = 0;
   // SQLite's integrity check of both files plus our own invariants; one line per finding, empty when sound.
   virtual Result<std::vector<std::string>> verify() = 0;
-  // Forgets incidents and verdicts whose solver, problem, problem class or incident id equals `what`; "all" forgets all. Returns rows removed.
+  // Forgets incidents and verdicts whose solver, problem, problem class or incident id equals `what`; "all"
+  // forgets all of them and the find results. Intents stay: their trials are running. Returns rows removed.
   virtual Result<int> forget(std::string_view what) = 0;
 
   // "cache: /path (WAL)", "ledger: in memory, /path is read-only", ... for `convoy db list` and doctor.

@@ -1,0 +1,169 @@
+// The store's calls for `convoy db`: these report failures, the everyday ones do not.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "store/file_store.h"
+#include "store/transfer.h"
+
+namespace convoy {
+namespace {
+
+// Fails while others use the file: then the room is used again later.
+void compact(Database* database) {
+  if (database == nullptr) return;
+  for (const char* sql : {"VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"}) {
+    if (auto done = database->execute(sql); !done) log(LogLevel::info, "store: {}", done.error().message);
+  }
+}
+
+template <typename Rows>
+Result<void> verify_rows(Database& database, std::int64_t now, std::vector<std::string>& findings) {
+  CONVOY_TRY(Rows rows, Rows::over(database));
+  Store::Contents contents;
+  int senseless = 0;
+  CONVOY_CHECK(rows.read_all(contents, senseless));
+  if (senseless > 0) {
+    findings.push_back(fmt::format("{}: {} rows make no sense and are not read", database.path(), senseless));
+  }
+  const auto ahead = [&](std::int64_t at) { return at > now + 24 * 3600; };
+  const auto early = std::count_if(contents.finds.begin(), contents.finds.end(),
+                                   [&](auto& r) { return ahead(r.measured_at); }) +
+                     std::count_if(contents.verdicts.begin(), contents.verdicts.end(),
+                                   [&](auto& r) { return ahead(r.at); }) +
+                     std::count_if(contents.incidents.begin(), contents.incidents.end(),
+                                   [&](auto& r) { return ahead(r.at); });
+  if (early > 0)
+    findings.push_back(fmt::format("{}: {} rows are dated in the future", database.path(), early));
+  return {};
+}
+
+Result<void> verify_integrity(Database& database, std::vector<std::string>& findings) {
+  CONVOY_TRY(Statement check, Statement::prepare(database, "PRAGMA integrity_check"));
+  return check.each([&](const Row& row) {
+    const std::string line = row.text(0).value_or("unreadable answer");
+    if (line != "ok") findings.push_back(fmt::format("{}: {}", database.path(), line));
+  });
+}
+
+// Reads past the shelf: what is found damaged here is to be reported, not repaired.
+template <typename Rows>
+void verify_file(Database* database, const FileSpec& spec, std::int64_t now,
+                 std::vector<std::string>& findings) {
+  if (database == nullptr) return;
+  const auto check = [&]() -> Result<void> {
+    CONVOY_CHECK(verify_integrity(*database, findings));
+    CONVOY_TRY(const SchemaState state, schema_state(*database, spec.steps));
+    if (state != SchemaState::matches) findings.push_back(database->path() + ": the schema is not ours");
+    return verify_rows<Rows>(*database, now, findings);
+  };
+  if (auto done = check(); !done) findings.push_back(done.error().message);
+}
+
+}  // namespace
+
+Result<Store::Contents> FileStore::contents() {
+  Contents contents;
+  int senseless = 0;
+  {
+    const std::lock_guard lock(cache_mutex_);
+    CONVOY_CHECK(cache_.read_own([&](CacheRows& rows) { return rows.read_all(contents, senseless); }));
+  }
+  const std::lock_guard lock(ledger_mutex_);
+  CONVOY_CHECK(ledger_.read_own([&](LedgerRows& rows) { return rows.read_all(contents, senseless); }));
+  if (senseless > 0) log(LogLevel::warning, "store: {} rows make no sense and were skipped", senseless);
+  return contents;
+}
+
+Result<std::string> FileStore::export_lines() {
+  CONVOY_TRY(const Contents all, contents());
+  return write_lines(all);
+}
+
+Result<Store::ImportCounts> FileStore::import_lines(std::string_view text, std::string_view source) {
+  CONVOY_TRY(const Contents contents, read_lines(text, source));
+  // Each is counted anew when its transaction is tried again.
+  ImportCounts finds;
+  ImportCounts others;
+  const auto import_finds = [&](CacheRows& rows) -> Result<void> {
+    finds = {};
+    for (const FindRecord& record : contents.finds) {
+      CONVOY_TRY(const bool added, rows.merge(record));
+      ++(added ? finds.finds : finds.already_there);
+    }
+    return {};
+  };
+  const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
+  // The cache's transaction inside the ledger's: when the finds cannot be written, nothing is.
+  CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
+    others = {};
+    for (const VerdictRecord& record : contents.verdicts) {
+      CONVOY_TRY(const bool added, rows.merge_verdict(record));
+      ++(added ? others.verdicts : others.already_there);
+    }
+    for (const Incident& incident : contents.incidents) {
+      CONVOY_TRY(const bool added, rows.merge_incident(incident));
+      ++(added ? others.incidents : others.already_there);
+    }
+    return contents.finds.empty() ? Result<void>() : cache_.change(import_finds);
+  }));
+  return ImportCounts{finds.finds, others.verdicts, others.incidents,
+                      finds.already_there + others.already_there};
+}
+
+Result<Store::PruneCounts> FileStore::prune(std::chrono::hours age) {
+  PruneCounts counts;
+  const std::int64_t before = seconds_ago(age);
+  const std::int64_t forgiven = std::min(before, seconds_ago(config_.forgiveness));
+  const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
+  CONVOY_CHECK(cache_.change([&](CacheRows& rows) -> Result<void> {
+    CONVOY_TRY(counts.finds, rows.remove_older_than(before));
+    return {};
+  }));
+  CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
+    CONVOY_TRY(counts.verdicts, rows.remove_verdicts_older_than(before));
+    CONVOY_TRY(counts.incidents, rows.remove_incidents_older_than(forgiven));
+    return {};
+  }));
+  compact(cache_.file());
+  compact(ledger_.file());
+  return counts;
+}
+
+Result<std::vector<std::string>> FileStore::verify() {
+  std::vector<std::string> findings;
+  const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
+  cache_.open();
+  ledger_.open();
+  verify_file<CacheRows>(cache_.file(), cache_spec(), now(), findings);
+  verify_file<LedgerRows>(ledger_.file(), ledger_spec(), now(), findings);
+  return findings;
+}
+
+Result<int> FileStore::forget(std::string_view what) {
+  if (what.empty()) return fail(ErrorCode::invalid_argument, "nothing to forget was named");
+  int removed = 0;
+  const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
+  CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
+    CONVOY_TRY(removed, what == "all" ? rows.forget_all() : rows.forget(what));
+    return {};
+  }));
+  if (what != "all") return removed;
+  int finds = 0;
+  CONVOY_CHECK(cache_.change([&](CacheRows& rows) -> Result<void> {
+    CONVOY_TRY(finds, rows.forget_all());
+    return {};
+  }));
+  return removed + finds;
+}
+
+std::vector<std::string> FileStore::notes() const {
+  const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
+  auto lines = cache_.notes();
+  for (auto& line : ledger_.notes()) lines.push_back(std::move(line));
+  return lines;
+}
+
+}  // namespace convoy
