@@ -71,8 +71,8 @@ constexpr auto k_flags = std::to_array<DriverFlag>({
 static_assert(k_flags.size() <= DriverValues::k_capacity);
 
 std::size_t index_of(char letter) {
-  const auto* const row = std::find_if(k_flags.begin(), k_flags.end(),
-                                       [&](const DriverFlag& flag) { return flag.letter == letter; });
+  const auto* const row =
+      std::find_if(k_flags.begin(), k_flags.end(), [&](const DriverFlag& flag) { return flag.letter == letter; });
   return static_cast<std::size_t>(row - k_flags.begin());
 }
 
@@ -122,8 +122,7 @@ std::string nearest_driver_flag(std::string_view token) {
     return {};
   }
   const DriverFlag* best = nullptr;
-  std::size_t smallest =
-      std::max<std::size_t>(2, name.size() / 2);  // beyond half the name it is no guess any more
+  std::size_t smallest = std::max<std::size_t>(2, name.size() / 2);  // beyond half the name it is no guess any more
   for (const DriverFlag& flag : k_flags) {
     const std::size_t edits = distance(name, flag.name);
     if (edits >= smallest) continue;
@@ -152,13 +151,11 @@ Result<void> DriverValues::set(const DriverFlag& flag, std::string_view value) {
     if (error == std::errc::result_out_of_range)
       return fail(ErrorCode::invalid_argument, "the number does not fit 64 bits: use a smaller one");
     if (error != std::errc() || stop != end)
-      return fail(ErrorCode::invalid_argument,
-                  fmt::format("'{}' is not a whole number: write one", printable(value)));
+      return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not a whole number: write one", printable(value)));
   }
   if (flag.kind == unsupported && value != flag.initial) {
-    return fail(ErrorCode::unsupported,
-                fmt::format("{} is supported with its default {} alone: leave the flag out", flag.meaning,
-                            flag.initial));
+    return fail(ErrorCode::unsupported, fmt::format("{} is supported with its default {} alone: leave the flag out",
+                                                    flag.meaning, flag.initial));
   }
   words_[i] = value;
   return {};

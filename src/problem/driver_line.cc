@@ -63,8 +63,7 @@ tl::unexpected<InputError> misread(std::string_view token, std::string message) 
 
 tl::unexpected<InputError> unknown_flag(std::string_view token) {
   if (!flag_like(token))
-    return misread(
-        token, "a flag should stand here: put the command in quotes or backticks where other text follows");
+    return misread(token, "a flag should stand here: put the command in quotes or backticks where other text follows");
   const std::string nearest = nearest_driver_flag(token);
   return misread(token, nearest.empty() ? "unknown flag: docs/problems.md lists them"
                                         : fmt::format("unknown flag: did you mean {}?", nearest));
@@ -89,8 +88,8 @@ tl::expected<Outcome, InputError> read_flags(Words& words, DriverValues& values)
     } else {
       value = words.peek();
       if (words.at_end(value) || find_driver_flag(value) != nullptr)
-        return misread(word, fmt::format("the flag has no value: write one after it, its default is '{}'",
-                                         flag->initial));
+        return misread(word,
+                       fmt::format("the flag has no value: write one after it, its default is '{}'", flag->initial));
       words.take();
     }
     if (Result<void> set = values.set(*flag, value); !set)
@@ -136,8 +135,7 @@ void TextReader::add(InputError error) {
 // Reads what stands behind the program's name at `at` and returns where to go on.
 std::size_t TextReader::read_command(std::string_view line, std::size_t at) {
   if (line.substr(at).starts_with(".exe")) at += 4;
-  if (at < line.size() && (line[at] == '"' || line[at] == '\''))
-    ++at;  // a quoted path: "C:\bin\MIOpenDriver.exe" conv
+  if (at < line.size() && (line[at] == '"' || line[at] == '\'')) ++at;  // a quoted path: "C:\bin\MIOpenDriver.exe" conv
   if (at >= line.size() || line[at] != ' ') return at;
   Words words(line, at);
   const std::string_view verb = words.peek();

@@ -33,7 +33,8 @@ struct ProblemList {
 
 // Reads a whole text. `name` is the file's name for sources. A line without a MIOpenDriver command or a
 // canonical problem string is not an error (logs are full of them); a file in which no line has one is: one
-// InputError says what was expected. -F sums expand to directions (0 = all three).
+// InputError says what was expected. -F sums expand to directions (0 = all three). Lines that begin with '#'
+// are comments.
 ProblemList read_problems(std::string_view text, std::string_view name);
 
 // One problem as a MIOpenDriver line: "./bin/MIOpenDriver conv -n ... -F 1 -t 1". Explicit strides cannot be

@@ -78,8 +78,8 @@ TEST(DriverLine, HandComputedProblems) {
        "wrw:f32:nchw:n128c32h17w17:k16r7s1:pad3x0:stride1x1:dil1x1:g2:tr",
        17, 17},
       // Output padding of an ordinary convolution: the driver does not look at it.
-      {"./bin/MIOpenDriver conv -n 1 -Y 1 -X 1 -F 1",
-       "fwd:f32:nchw:n1c3h32w32:k32r3s3:pad0x0:stride1x1:dil1x1:g1", 30, 30},
+      {"./bin/MIOpenDriver conv -n 1 -Y 1 -X 1 -F 1", "fwd:f32:nchw:n1c3h32w32:k32r3s3:pad0x0:stride1x1:dil1x1:g1", 30,
+       30},
       {"./bin/MIOpenDriver convint8 -n 1 -c 8 -k 4 -F 1 -L 1 -Z 0 -r 0 -U -1",
        "fwd:i8:nchw:n1c8h32w32:k4r3s3:pad0x0:stride1x1:dil1x1:g1", 30, 30},
       // same: 3 - 1 pixels of padding in height; in width, where 32 % 3 = 2 are left over, 4 - 2.
@@ -111,8 +111,7 @@ TEST(DriverLine, DirectionsOfEveryForwSum) {
   const char* expected[] = {"fwdbwdwrw", "fwd", "bwd", "fwdbwd", "wrw", "fwdwrw", "bwdwrw", "fwdbwdwrw"};
   for (int sum = 0; sum < 8; ++sum) {
     std::string found;
-    for (const SourcedProblem& sourced :
-         read_problems(fmt::format("MIOpenDriver conv -F {}", sum), "f").problems)
+    for (const SourcedProblem& sourced : read_problems(fmt::format("MIOpenDriver conv -F {}", sum), "f").problems)
       found += to_string(sourced.problem.direction);
     EXPECT_EQ(found, expected[sum]) << sum;
   }
@@ -235,8 +234,7 @@ TEST(DriverLine, ErrorsNamePlaceTokenAndCure) {
     ASSERT_EQ(list.errors.size(), 1U) << row.line << "\n" << joined(list.errors);
     EXPECT_EQ(list.errors[0].source, "log.txt:2");
     EXPECT_EQ(list.errors[0].token.rfind(row.token, 0), 0U) << row.line << "\n" << joined(list.errors);
-    EXPECT_NE(list.errors[0].message.find(row.message), std::string::npos) << row.line << "\n"
-                                                                           << joined(list.errors);
+    EXPECT_NE(list.errors[0].message.find(row.message), std::string::npos) << row.line << "\n" << joined(list.errors);
   }
 }
 
@@ -267,8 +265,8 @@ TEST(DriverLine, CountsDuplicatesAndReadsOn) {
 }
 
 TEST(DriverLine, ContinuedCommandsAreWholeOrReported) {
-  const ProblemList list = read_problems(
-      "text\n./MIOpenDriver conv -n 4 \\\n -c 5 \\\r\n -F 1\nMIOpenDriver conv -n 6 -F 1 \\", "f");
+  const ProblemList list =
+      read_problems("text\n./MIOpenDriver conv -n 4 \\\n -c 5 \\\r\n -F 1\nMIOpenDriver conv -n 6 -F 1 \\", "f");
   ASSERT_EQ(list.problems.size(), 1U) << joined(list.errors);
   EXPECT_EQ(list.problems[0].problem.n, 4);
   EXPECT_EQ(list.problems[0].problem.c, 5);

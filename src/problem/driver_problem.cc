@@ -22,22 +22,21 @@ constexpr Verb k_verbs[] = {{"conv", Dtype::f32},    {"convfp16", Dtype::f16},  
                             {"convint8", Dtype::i8}, {"convfp8", std::nullopt}, {"convbfp8", std::nullopt}};
 
 const Verb* find_verb(std::string_view name) {
-  const auto* const row = std::find_if(std::begin(k_verbs), std::end(k_verbs),
-                                       [&](const Verb& verb) { return verb.name == name; });
+  const auto* const row =
+      std::find_if(std::begin(k_verbs), std::end(k_verbs), [&](const Verb& verb) { return verb.name == name; });
   return row == std::end(k_verbs) ? nullptr : row;
 }
 
 // The letters of the spatial flags, d h w. A 2-D problem leaves the first out.
-constexpr std::string_view k_in = "!HW", k_filter = "@yx", k_pad = "$pq", k_stride = "#uv",
-                           k_dilation = "^lj", k_output_pad = "%YX";
+constexpr std::string_view k_in = "!HW", k_filter = "@yx", k_pad = "$pq", k_stride = "#uv", k_dilation = "^lj",
+                           k_output_pad = "%YX";
 
 tl::unexpected<Error> invalid(std::string message) {
   return fail(ErrorCode::invalid_argument, std::move(message));
 }
 
 bool all_one(const Spatial& numbers, int rank) {
-  return std::all_of(numbers.begin(), numbers.begin() + rank,
-                     [](std::int64_t number) { return number == 1; });
+  return std::all_of(numbers.begin(), numbers.begin() + rank, [](std::int64_t number) { return number == 1; });
 }
 
 class Reader {
@@ -104,8 +103,7 @@ Result<Layout> Reader::read_layout(char letter, int rank) {
   for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
   if (name.empty() || name == (rank == 2 ? "NCHW" : "NCDHW")) return Layout::channels_first;
   if (name == (rank == 2 ? "NHWC" : "NDHWC")) return Layout::channels_last;
-  return invalid(rank == 2 ? "the layouts of 2-D are NCHW and NHWC"
-                           : "the layouts of 3-D are NCDHW and NDHWC");
+  return invalid(rank == 2 ? "the layouts of 2-D are NCHW and NHWC" : "the layouts of 3-D are NCDHW and NDHWC");
 }
 
 Spatial Reader::read_spatial(std::string_view letters, int rank) const {
@@ -129,11 +127,10 @@ Result<void> Reader::apply_pad_mode(Problem& p) {
     const std::int64_t rest = p.in[i] % p.stride[i];
     const std::int64_t total = std::max<std::int64_t>(p.filter[i] - (rest == 0 ? p.stride[i] : rest), 0);
     if (total % 2 != 0) {
-      return fail(
-          ErrorCode::unsupported,
-          fmt::format("padding would be {} pixels on one side and {} on the other (MIOpenDriver runs {} on "
-                      "both): leave -z out and write the padding with -p and -q",
-                      total / 2, total - total / 2, total / 2));
+      return fail(ErrorCode::unsupported,
+                  fmt::format("padding would be {} pixels on one side and {} on the other (MIOpenDriver runs {} on "
+                              "both): leave -z out and write the padding with -p and -q",
+                              total / 2, total - total / 2, total / 2));
     }
     p.pad[i] = total / 2;
   }
@@ -211,9 +208,7 @@ bool is_conv_verb(std::string_view verb) {
 DriverProblems problems_of(std::string_view verb, const DriverValues& values) {
   DriverProblems result;
   Reader reader(verb, values);
-  const auto report = [&](std::string message) {
-    result.errors.push_back({{}, reader.token(), std::move(message)});
-  };
+  const auto report = [&](std::string message) { result.errors.push_back({{}, reader.token(), std::move(message)}); };
   Result<Problem> shape = reader.read_shape();
   if (!shape) {
     report(std::move(shape).error().message);
@@ -238,14 +233,12 @@ DriverProblems problems_of(std::string_view verb, const DriverValues& values) {
 Result<std::string> to_driver_line(const Problem& problem) {
   CONVOY_CHECK(validate(problem));
   if (problem.x_strides || problem.w_strides || problem.y_strides || problem.out_override)
-    return fail(ErrorCode::unsupported,
-                "MIOpenDriver has no flags for explicit strides: use the problem string");
-  const auto* const verb = std::find_if(std::begin(k_verbs), std::end(k_verbs),
-                                        [&](const Verb& row) { return row.dtype == problem.dtype; });
+    return fail(ErrorCode::unsupported, "MIOpenDriver has no flags for explicit strides: use the problem string");
+  const auto* const verb =
+      std::find_if(std::begin(k_verbs), std::end(k_verbs), [&](const Verb& row) { return row.dtype == problem.dtype; });
   if (verb == std::end(k_verbs))
-    return fail(
-        ErrorCode::unsupported,
-        fmt::format("MIOpenDriver has no command for {}: use the problem string", to_string(problem.dtype)));
+    return fail(ErrorCode::unsupported,
+                fmt::format("MIOpenDriver has no command for {}: use the problem string", to_string(problem.dtype)));
   const Problem p = as_2d(problem);
   std::string line = fmt::format("./bin/MIOpenDriver {} -n {} -c {}", verb->name, p.n, p.c);
   line += flags_of(k_in, p.in, p.rank) + fmt::format(" -k {}", p.k) + flags_of(k_filter, p.filter, p.rank);

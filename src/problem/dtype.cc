@@ -15,8 +15,7 @@ struct DtypeRow {
 };
 
 // Indexed by Dtype.
-constexpr std::array<DtypeRow, 6> k_dtypes{
-    {{"f32", 4}, {"f16", 2}, {"bf16", 2}, {"f64", 8}, {"i8", 1}, {"i32", 4}}};
+constexpr std::array<DtypeRow, 6> k_dtypes{{{"f32", 4}, {"f16", 2}, {"bf16", 2}, {"f64", 8}, {"i8", 1}, {"i32", 4}}};
 
 const DtypeRow& row_of(Dtype dtype) {
   return k_dtypes[static_cast<std::size_t>(dtype)];

@@ -103,8 +103,7 @@ TEST(Dtype, RandomFloatsGoToANeighbour) {
     if (std::isnan(value)) continue;
     const float narrow = float_from_bf16(bf16_from_float(value));
     if (std::isinf(narrow)) continue;
-    ASSERT_LE(std::fabs(static_cast<double>(narrow) - value),
-              std::fabs(static_cast<double>(value)) / 256 + 1e-40)
+    ASSERT_LE(std::fabs(static_cast<double>(narrow) - value), std::fabs(static_cast<double>(value)) / 256 + 1e-40)
         << value;
   }
 }

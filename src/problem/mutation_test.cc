@@ -36,14 +36,10 @@ class Mutator {
   }
 
  private:
-  std::size_t below(std::size_t end) {
-    return std::uniform_int_distribution<std::size_t>(0, end - 1)(engine_);
-  }
+  std::size_t below(std::size_t end) { return std::uniform_int_distribution<std::size_t>(0, end - 1)(engine_); }
   const std::string& pick() { return lines_[below(lines_.size())]; }
 
-  static std::string from(const std::string& text, std::size_t at) {
-    return text.substr(std::min(at, text.size()));
-  }
+  static std::string from(const std::string& text, std::size_t at) { return text.substr(std::min(at, text.size())); }
 
   void mutate(std::string& text) {
     constexpr const char* k_pieces[] = {"\n",         "\t",
@@ -108,8 +104,7 @@ TEST(Mutation, WhateverIsAcceptedIsValidAndHasOneSpelling) {
     }
     for (const InputError& error : list.errors) {
       ASSERT_FALSE(error.message.empty()) << text;
-      ASSERT_TRUE(
-          std::all_of(error.token.begin(), error.token.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+      ASSERT_TRUE(std::all_of(error.token.begin(), error.token.end(), [](char c) { return c >= ' ' && c <= '~'; }));
     }
     accepted += list.problems.empty() ? 0 : 1;
     refused += list.errors.empty() ? 0 : 1;

@@ -16,8 +16,7 @@ std::int64_t product(const std::int64_t* numbers, int count) {
 
 std::int64_t formula_out(const Problem& p, int i) {
   if (p.transposed) {
-    return (p.in[i] - 1) * p.stride[i] - 2 * p.pad[i] + p.dilation[i] * (p.filter[i] - 1) + 1 +
-           p.output_pad[i];
+    return (p.in[i] - 1) * p.stride[i] - 2 * p.pad[i] + p.dilation[i] * (p.filter[i] - 1) + 1 + p.output_pad[i];
   }
   return (p.in[i] + 2 * p.pad[i] - p.dilation[i] * (p.filter[i] - 1) - 1) / p.stride[i] + 1;
 }
@@ -150,8 +149,7 @@ std::int64_t Problem::reduction_length() const {
 double Problem::flops() const {
   const Problem p = lowered();
   const Spatial y = p.out();
-  double result =
-      2.0 * static_cast<double>(p.n) * static_cast<double>(p.k) * static_cast<double>(p.c / p.groups);
+  double result = 2.0 * static_cast<double>(p.n) * static_cast<double>(p.k) * static_cast<double>(p.c / p.groups);
   for (int i = 0; i < p.rank; ++i) result *= static_cast<double>(p.filter[i]) * static_cast<double>(y[i]);
   return result;
 }
@@ -185,13 +183,12 @@ bool Problem::operator==(const Problem& other) const {
   const auto same = [&](const Spatial& a, const Spatial& b) {
     return std::equal(a.begin(), a.begin() + rank, b.begin());
   };
-  return direction == other.direction && dtype == other.dtype && layout == other.layout &&
-         rank == other.rank && n == other.n && c == other.c && k == other.k && groups == other.groups &&
-         transposed == other.transposed && same(in, other.in) && same(filter, other.filter) &&
-         same(pad, other.pad) && same(stride, other.stride) && same(dilation, other.dilation) &&
-         same(output_pad, other.output_pad) && same_override(out_override, other.out_override, rank) &&
-         same_strides(x_strides, other.x_strides, rank) && same_strides(w_strides, other.w_strides, rank) &&
-         same_strides(y_strides, other.y_strides, rank);
+  return direction == other.direction && dtype == other.dtype && layout == other.layout && rank == other.rank &&
+         n == other.n && c == other.c && k == other.k && groups == other.groups && transposed == other.transposed &&
+         same(in, other.in) && same(filter, other.filter) && same(pad, other.pad) && same(stride, other.stride) &&
+         same(dilation, other.dilation) && same(output_pad, other.output_pad) &&
+         same_override(out_override, other.out_override, rank) && same_strides(x_strides, other.x_strides, rank) &&
+         same_strides(w_strides, other.w_strides, rank) && same_strides(y_strides, other.y_strides, rank);
 }
 
 }  // namespace convoy

@@ -33,8 +33,8 @@ class Fields {
 
 // The small fields, eight bits each, and which of the optionals are there.
 std::int64_t kinds(const Problem& p) {
-  const int parts[] = {static_cast<int>(p.direction), static_cast<int>(p.dtype), static_cast<int>(p.layout),
-                       p.rank, p.transposed ? 1 : 0};
+  const int parts[] = {static_cast<int>(p.direction), static_cast<int>(p.dtype), static_cast<int>(p.layout), p.rank,
+                       p.transposed ? 1 : 0};
   std::int64_t result =
       (p.x_strides ? 1 : 0) | (p.w_strides ? 2 : 0) | (p.y_strides ? 4 : 0) | (p.out_override ? 8 : 0);
   for (const int part : parts) result = (result << 8) | (part & 0xff);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <iterator>
 #include <system_error>
 #include <vector>
 
@@ -31,14 +30,26 @@ void put(Buffer& buffer, std::string_view text) {
   buffer.append(text.data(), text.data() + text.size());
 }
 
+void put(Buffer& buffer, std::int64_t number) {
+  const fmt::format_int digits(number);
+  put(buffer, std::string_view(digits.data(), digits.size()));
+}
+
 void put_letters(Buffer& buffer, std::string_view letters, const std::int64_t* numbers) {
-  for (const char letter : letters) fmt::format_to(std::back_inserter(buffer), "{}{}", letter, *numbers++);
+  for (const char letter : letters) {
+    buffer.push_back(letter);
+    put(buffer, *numbers++);
+  }
 }
 
 // ":pad1x1"
 void put_joined(Buffer& buffer, std::string_view name, const std::int64_t* numbers, int count) {
-  fmt::format_to(std::back_inserter(buffer), ":{}{}", name, numbers[0]);
-  for (int i = 1; i < count; ++i) fmt::format_to(std::back_inserter(buffer), "x{}", numbers[i]);
+  put(buffer, ":");
+  put(buffer, name);
+  for (int i = 0; i < count; ++i) {
+    if (i > 0) buffer.push_back('x');
+    put(buffer, numbers[i]);
+  }
 }
 
 bool any(const Spatial& numbers, int rank) {
@@ -51,8 +62,11 @@ bool any(const Spatial& numbers, int rank) {
 std::string write(const Problem& p, bool with_batch) {
   const int r = p.rank - 1;
   Buffer buffer;
-  fmt::format_to(std::back_inserter(buffer), "{}:{}:{}:", to_string(p.direction), to_string(p.dtype),
-                 k_layouts[r][static_cast<int>(p.layout)]);
+  for (const std::string_view kind :
+       {to_string(p.direction), to_string(p.dtype), k_layouts[r][static_cast<int>(p.layout)]}) {
+    put(buffer, kind);
+    buffer.push_back(':');
+  }
   if (with_batch) {
     put_letters(buffer, "n", &p.n);
   } else {
@@ -100,34 +114,39 @@ bool take_number(std::string_view& rest, std::int64_t& number) {
 // "n32c64h56w56" for the letters nchw.
 Result<void> read_letters(const Part& part, std::string_view letters, std::vector<std::int64_t*> numbers) {
   std::string_view rest = part.text;
-  std::string example;
-  for (const char letter : letters) example += fmt::format("{}8", letter);
+  const auto example = [&] {
+    std::string text;
+    for (const char letter : letters) text += fmt::format("{}8", letter);
+    return text;
+  };
   for (std::size_t i = 0; i < letters.size(); ++i) {
     const bool found = !rest.empty() && rest[0] == letters[i];
     if (found) rest.remove_prefix(1);
     if (!found || !take_number(rest, *numbers[i]))
-      return part.wrong(
-          fmt::format("'{}' and a number without sign or leading zero, as in {}", letters[i], example));
+      return part.wrong(fmt::format("'{}' and a number without sign or leading zero, as in {}", letters[i], example()));
   }
-  if (!rest.empty()) return part.wrong(fmt::format("nothing after '{}', as in {}", letters.back(), example));
+  if (!rest.empty()) return part.wrong(fmt::format("nothing after '{}', as in {}", letters.back(), example()));
   return {};
 }
 
 // "pad1x1" for the name pad and two numbers.
 Result<void> read_joined(const Part& part, std::string_view name, std::int64_t* numbers, int count) {
-  std::string example = fmt::format("{}1", name);
-  for (int i = 1; i < count; ++i) example += "x1";
+  const auto example = [&] {
+    std::string text = fmt::format("{}1", name);
+    for (int i = 1; i < count; ++i) text += "x1";
+    return text;
+  };
   std::string_view rest = part.text;
-  if (!rest.starts_with(name)) return part.wrong(fmt::format("{}, as in {}", name, example));
+  if (!rest.starts_with(name)) return part.wrong(fmt::format("{}, as in {}", name, example()));
   rest.remove_prefix(name.size());
   for (int i = 0; i < count; ++i) {
     if (i > 0 && (rest.empty() || rest[0] != 'x'))
-      return part.wrong(fmt::format("{} numbers joined by x, as in {}", count, example));
+      return part.wrong(fmt::format("{} numbers joined by x, as in {}", count, example()));
     if (i > 0) rest.remove_prefix(1);
     if (!take_number(rest, numbers[i]))
-      return part.wrong(fmt::format("a number without sign or leading zero, as in {}", example));
+      return part.wrong(fmt::format("a number without sign or leading zero, as in {}", example()));
   }
-  if (!rest.empty()) return part.wrong(fmt::format("{} numbers and no more, as in {}", count, example));
+  if (!rest.empty()) return part.wrong(fmt::format("{} numbers and no more, as in {}", count, example()));
   return {};
 }
 
@@ -150,8 +169,7 @@ std::vector<Part> split(std::string_view text) {
 
 Result<void> read_kinds(const std::vector<Part>& parts, Problem& p) {
   bool found = false;
-  for (const Direction direction :
-       {Direction::forward, Direction::backward_data, Direction::backward_weights}) {
+  for (const Direction direction : {Direction::forward, Direction::backward_data, Direction::backward_weights}) {
     if (parts[0].text != to_string(direction)) continue;
     p.direction = direction;
     found = true;
@@ -190,9 +208,7 @@ Result<void> read_sizes(const std::vector<Part>& parts, Problem& p) {
 // The parts after g, each at most once and in this order.
 Result<void> read_options(const std::vector<Part>& parts, Problem& p) {
   std::size_t next = k_fixed_parts;
-  const auto at = [&](std::string_view name) {
-    return next < parts.size() && parts[next].text.starts_with(name);
-  };
+  const auto at = [&](std::string_view name) { return next < parts.size() && parts[next].text.starts_with(name); };
   if (next < parts.size() && parts[next].text == "tr") {
     p.transposed = true;
     ++next;
@@ -228,9 +244,8 @@ Result<Problem> parse_problem(std::string_view text) {
   const std::vector<Part> parts = split(trimmed(text));
   Problem problem;
   if (parts.size() < k_fixed_parts) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("'{}' has {} parts, a problem has at least {}: {}", printable(text), parts.size(),
-                            k_fixed_parts, k_grammar));
+    return fail(ErrorCode::invalid_argument, fmt::format("'{}' has {} parts, a problem has at least {}: {}",
+                                                         printable(text), parts.size(), k_fixed_parts, k_grammar));
   }
   CONVOY_CHECK(read_kinds(parts, problem));
   CONVOY_CHECK(read_sizes(parts, problem));

@@ -27,18 +27,15 @@ TEST(ProblemString, WritesEveryPart) {
   p.transposed = true;
   p.output_pad = {0, 1, 0};
   p.x_strides = Dims{2000, 1, 400, 60, 8};
-  EXPECT_EQ(
-      p.to_string(),
-      "bwd:bf16:ndhwc:n2c8d5h6w7:k4t1r2s3:pad0x1x2:stride1x2x3:dil3x2x1:g2:tr:opad0x1x0:xs2000x1x400x60x8");
-  EXPECT_EQ(
-      p.class_string(),
-      "bwd:bf16:ndhwc:n*c8d5h6w7:k4t1r2s3:pad0x1x2:stride1x2x3:dil3x2x1:g2:tr:opad0x1x0:xs2000x1x400x60x8");
+  EXPECT_EQ(p.to_string(),
+            "bwd:bf16:ndhwc:n2c8d5h6w7:k4t1r2s3:pad0x1x2:stride1x2x3:dil3x2x1:g2:tr:opad0x1x0:xs2000x1x400x60x8");
+  EXPECT_EQ(p.class_string(),
+            "bwd:bf16:ndhwc:n*c8d5h6w7:k4t1r2s3:pad0x1x2:stride1x2x3:dil3x2x1:g2:tr:opad0x1x0:xs2000x1x400x60x8");
   EXPECT_EQ(Problem{}.to_string(), "fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1");
 }
 
 TEST(ProblemString, ReadsWhatItSays) {
-  const Result<Problem> p =
-      parse_problem(" wrw:f64:nwc:n3c4w9:k6s5:pad2:stride3:dil2:g2:ws100x50x1:ys60x10x1\r\n");
+  const Result<Problem> p = parse_problem(" wrw:f64:nwc:n3c4w9:k6s5:pad2:stride3:dil2:g2:ws100x50x1:ys60x10x1\r\n");
   ASSERT_TRUE(p) << p.error().message;
   EXPECT_EQ(p->direction, Direction::backward_weights);
   EXPECT_EQ(p->dtype, Dtype::f64);
@@ -91,8 +88,7 @@ TEST(ProblemString, ErrorsNameThePartAndTheCure) {
       {"fwd:f32:nchw:n*c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1", "part 4 'n*c1h1w1'"},
       {"fwd:f32:nchw:n1c1h1w1:k64r3:pad0x0:stride1x1:dil1x1:g1", "part 5 'k64r3': expected 's' and a number"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1x:pad0x0:stride1x1:dil1x1:g1", "expected nothing after 's'"},
-      {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0:stride1x1:dil1x1:g1",
-       "part 6 'pad0': expected 2 numbers joined by x"},
+      {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0:stride1x1:dil1x1:g1", "part 6 'pad0': expected 2 numbers joined by x"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0x0:stride1x1:dil1x1:g1", "expected 2 numbers and no more"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x00:stride1x1:dil1x1:g1", "part 6"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:stride1x1:pad0x0:dil1x1:g1", "part 6 'stride1x1': expected pad"},
@@ -101,8 +97,7 @@ TEST(ProblemString, ErrorsNameThePartAndTheCure) {
        "part 10 'opad1x1': expected opad only after"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride2x2:dil1x1:g1:tr:opad0x0", "part 11 'opad0x0'"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1:ys1x1x1x1:xs1x1x1x1", "part 11 'xs1x1x1x1'"},
-      {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1:xs1x1x1",
-       "part 10 'xs1x1x1': expected 4 numbers"},
+      {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1:xs1x1x1", "part 10 'xs1x1x1': expected 4 numbers"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1:", "part 10 ''"},
       {"fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1:a:b:c:d:e:f:g:h:i:j", "part 10 'a'"},
       {"fwd:f32:nchw:n1c1h1w1:k1r3s3:pad0x0:stride1x1:dil1x1:g1", "reaches over 3 pixels along h"},
@@ -111,8 +106,7 @@ TEST(ProblemString, ErrorsNameThePartAndTheCure) {
   for (const auto& row : table) {
     const Result<Problem> p = parse_problem(row.text);
     ASSERT_FALSE(p) << row.text;
-    EXPECT_NE(p.error().message.find(row.message), std::string::npos) << row.text << "\n"
-                                                                      << p.error().message;
+    EXPECT_NE(p.error().message.find(row.message), std::string::npos) << row.text << "\n" << p.error().message;
     EXPECT_EQ(p.error().code, ErrorCode::invalid_argument);
   }
 }

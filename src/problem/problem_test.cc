@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <set>
@@ -142,8 +142,7 @@ Counted count_products(const Problem& problem) {
   const Problem p = problem.lowered();
   const Spatial y = p.out();
   Counted result;
-  std::vector<std::int64_t> sums(
-      static_cast<std::size_t>(std::max<std::int64_t>(p.span(p.output_role()), 1)));
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(std::max<std::int64_t>(p.span(p.output_role()), 1)));
   Dims loops{p.n, p.k, y[0], y[1], y[2]};
   each_index(loops, 5, [&](const Dims& out) {
     each_index({p.c / p.groups, p.filter[0], p.filter[1], p.filter[2], 1}, 4, [&](const Dims& tap) {
@@ -269,11 +268,9 @@ TEST(Problem, ValidateNamesTheFieldAndTheCure) {
       {plain, [](Problem& p) { p.dilation[0] = 0; }, "dilation along h is 0"},
       {plain, [](Problem& p) { p.output_pad[0] = 1; }, "only transposed problems have it"},
       {trans, [](Problem& p) { p.output_pad[0] = 2; }, "smaller than the stride 2 or the dilation 1"},
-      {plain, [](Problem& p) { p.filter[0] = 11; },
-       "reaches over 11 pixels along h, the padded input has 10"},
+      {plain, [](Problem& p) { p.filter[0] = 11; }, "reaches over 11 pixels along h, the padded input has 10"},
       {trans, [](Problem& p) { p.pad[1] = 9; }, "output along w would be -8"},
-      {plain, [](Problem& p) { p.dtype = Dtype::i8, p.direction = Direction::backward_data; },
-       "i8 computes forward"},
+      {plain, [](Problem& p) { p.dtype = Dtype::i8, p.direction = Direction::backward_data; }, "i8 computes forward"},
       {trans, [](Problem& p) { p.dtype = Dtype::i8; }, "i8 computes forward"},
       {plain,
        [](Problem& p) {
@@ -389,12 +386,10 @@ TEST(Problem, ExtremeNumbersAreSafe) {
   int accepted = 0;
   for (int i = 0; i < 200000; ++i) {
     Problem p = random.next();
-    std::int64_t* const fields[] = {
-        &p.n,      &p.c,      &p.k,         &p.groups,    &p.in[0],        &p.in[1],
-        &p.pad[0], &p.pad[1], &p.stride[0], &p.stride[1], &p.dilation[0],  &p.filter[0],
-        &p.in[2],  &p.pad[2], &p.stride[2], &p.filter[1], &p.output_pad[0]};
-    for (std::int64_t round = random.number(1, 3); round > 0; --round)
-      *fields[random.number(0, 16)] = extreme();
+    std::int64_t* const fields[] = {&p.n,      &p.c,      &p.k,         &p.groups,    &p.in[0],        &p.in[1],
+                                    &p.pad[0], &p.pad[1], &p.stride[0], &p.stride[1], &p.dilation[0],  &p.filter[0],
+                                    &p.in[2],  &p.pad[2], &p.stride[2], &p.filter[1], &p.output_pad[0]};
+    for (std::int64_t round = random.number(1, 3); round > 0; --round) *fields[random.number(0, 16)] = extreme();
     if (p.x_strides && random.chance(2)) (*p.x_strides)[1] = extreme();
     if (p.y_strides && random.chance(2)) (*p.y_strides)[0] = extreme();
     if (!validate(p)) continue;
@@ -426,6 +421,50 @@ TEST(ProblemHash, EqualProblemsHashEqualAndOthersDiffer) {
     ASSERT_NE(other, p);
   }
   EXPECT_EQ(strings.size(), hashes.size());
+}
+
+TEST(ProblemHash, EveryFieldCounts) {
+  void (*const changes[])(Problem&) = {
+      [](Problem& p) { p.direction = Direction::backward_weights; },
+      [](Problem& p) { p.dtype = Dtype::f16; },
+      [](Problem& p) { p.layout = Layout::channels_last; },
+      [](Problem& p) { p.rank = 3; },
+      [](Problem& p) { p.n = 9; },
+      [](Problem& p) { p.c = 9; },
+      [](Problem& p) { p.k = 9; },
+      [](Problem& p) { p.groups = 9; },
+      [](Problem& p) { p.in[1] = 9; },
+      [](Problem& p) { p.filter[1] = 9; },
+      [](Problem& p) { p.pad[1] = 9; },
+      [](Problem& p) { p.stride[1] = 9; },
+      [](Problem& p) { p.dilation[1] = 9; },
+      [](Problem& p) { p.transposed = false; },
+      [](Problem& p) { p.output_pad[1] = 9; },
+      [](Problem& p) {
+        p.out_override = Spatial{4, 4, 1};
+      },
+      [](Problem& p) {
+        p.x_strides = Dims{64, 16, 4, 1, 0};
+      },
+      [](Problem& p) {
+        p.w_strides = Dims{64, 16, 4, 1, 0};
+      },
+      [](Problem& p) {
+        p.y_strides = Dims{64, 16, 4, 1, 0};
+      },
+      [](Problem& p) {
+        p.y_strides = Dims{65, 16, 4, 1, 0};
+      },
+  };
+  const Problem base = parsed("fwd:f32:nchw:n1c4h5w5:k4r3s3:pad1x1:stride2x2:dil1x1:g1:tr:opad1x1");
+  std::vector<Problem> different{base};
+  for (const auto& change : changes) change(different.emplace_back(base));
+  for (std::size_t i = 0; i < different.size(); ++i) {
+    for (std::size_t j = 0; j < different.size(); ++j) {
+      EXPECT_EQ(different[i] == different[j], i == j) << i << " " << j;
+      EXPECT_EQ(ProblemHash{}(different[i]) == ProblemHash{}(different[j]), i == j) << i << " " << j;
+    }
+  }
 }
 
 }  // namespace

@@ -64,13 +64,33 @@ Result<void> check_kinds(const Problem& p) {
   if (p.dtype < Dtype::f32 || p.dtype > Dtype::i8)
     return invalid("element type is {}: use f32, f16, bf16, f64 or i8", static_cast<int>(p.dtype));
   if (p.dtype == Dtype::i8 && (p.direction != Direction::forward || p.transposed))
-    return invalid("i8 computes forward, not transposed: use another element type for {}{}",
-                   to_string(p.direction), p.transposed ? " transposed" : "");
+    return invalid("i8 computes forward, not transposed: use another element type for {}{}", to_string(p.direction),
+                   p.transposed ? " transposed" : "");
   return {};
 }
 
-Result<void> check_at_least(std::int64_t value, std::int64_t least, std::string_view what) {
-  if (value < least) return invalid("{} is {}: it must be at least {}", what, value, least);
+// `along` is the letter of a spatial axis, where there is one. Called for every number of every convolution, so the name is put
+// together only for the error.
+Result<void> check_at_least(std::int64_t value, std::int64_t least, std::string_view what, char along = '\0') {
+  if (value >= least) return {};
+  const std::string_view axis_name(&along, along != '\0' ? 1 : 0);
+  return invalid("{}{} is {}: it must be at least {}", what, axis_name, value, least);
+}
+
+Result<void> check_axis(const Problem& p, int i) {
+  const char in = axis("dhw", p, i);
+  CONVOY_CHECK(check_at_least(p.in[i], 1, "", in));
+  CONVOY_CHECK(check_at_least(p.filter[i], 1, "", axis("trs", p, i)));
+  CONVOY_CHECK(check_at_least(p.pad[i], 0, "pad along ", in));
+  CONVOY_CHECK(check_at_least(p.stride[i], 1, "stride along ", in));
+  CONVOY_CHECK(check_at_least(p.dilation[i], 1, "dilation along ", in));
+  CONVOY_CHECK(check_at_least(p.output_pad[i], 0, "output padding along ", in));
+  if (!p.transposed && p.output_pad[i] != 0)
+    return invalid("output padding along {} is {}: only transposed problems have it", in, p.output_pad[i]);
+  // PyTorch's rule. Beyond it whole output rows would depend on no input at all.
+  if (p.transposed && p.output_pad[i] >= std::max(p.stride[i], p.dilation[i]))
+    return invalid("output padding along {} is {}: it must be smaller than the stride {} or the dilation {}", in,
+                   p.output_pad[i], p.stride[i], p.dilation[i]);
   return {};
 }
 
@@ -79,26 +99,9 @@ Result<void> check_ranges(const Problem& p) {
   CONVOY_CHECK(check_at_least(p.c, 1, "c"));
   CONVOY_CHECK(check_at_least(p.k, 1, "k"));
   CONVOY_CHECK(check_at_least(p.groups, 1, "g"));
-  for (int i = 0; i < p.rank; ++i) {
-    const char in = axis("dhw", p, i);
-    CONVOY_CHECK(check_at_least(p.in[i], 1, fmt::format("{}", in)));
-    CONVOY_CHECK(check_at_least(p.filter[i], 1, fmt::format("{}", axis("trs", p, i))));
-    CONVOY_CHECK(check_at_least(p.pad[i], 0, fmt::format("pad along {}", in)));
-    CONVOY_CHECK(check_at_least(p.stride[i], 1, fmt::format("stride along {}", in)));
-    CONVOY_CHECK(check_at_least(p.dilation[i], 1, fmt::format("dilation along {}", in)));
-    CONVOY_CHECK(check_at_least(p.output_pad[i], 0, fmt::format("output padding along {}", in)));
-    if (!p.transposed && p.output_pad[i] != 0)
-      return invalid("output padding along {} is {}: only transposed problems have it", in, p.output_pad[i]);
-    // PyTorch's rule. Beyond it whole output rows would depend on no input at all.
-    if (p.transposed && p.output_pad[i] >= std::max(p.stride[i], p.dilation[i]))
-      return invalid(
-          "output padding along {} is {}: it must be smaller than the stride {} or the dilation {}", in,
-          p.output_pad[i], p.stride[i], p.dilation[i]);
-  }
-  if (p.c % p.groups != 0)
-    return invalid("c={} is not a multiple of g={}: change one of them", p.c, p.groups);
-  if (p.k % p.groups != 0)
-    return invalid("k={} is not a multiple of g={}: change one of them", p.k, p.groups);
+  for (int i = 0; i < p.rank; ++i) CONVOY_CHECK(check_axis(p, i));
+  if (p.c % p.groups != 0) return invalid("c={} is not a multiple of g={}: change one of them", p.c, p.groups);
+  if (p.k % p.groups != 0) return invalid("k={} is not a multiple of g={}: change one of them", p.k, p.groups);
   return {};
 }
 
@@ -110,9 +113,8 @@ Result<void> check_output_axis(const Problem& p, int i) {
     return invalid("size, padding or dilated filter along {} exceeds 64 bits: make them smaller", in);
   if (!p.transposed) {
     if (reach.value > padded.value)
-      return invalid(
-          "the filter reaches over {} pixels along {}, the padded input has {}: pad more or shrink it",
-          reach.value, in, padded.value);
+      return invalid("the filter reaches over {} pixels along {}, the padded input has {}: pad more or shrink it",
+                     reach.value, in, padded.value);
     return {};
   }
   const Checked full = (Checked(p.in[i]) - 1) * p.stride[i] + reach + p.output_pad[i];
@@ -120,8 +122,7 @@ Result<void> check_output_axis(const Problem& p, int i) {
   // lowered() adds the padding back to what is the input there.
   if (full.overflow || out.overflow)
     return invalid("the output along {} exceeds 64 bits: make input, stride or filter smaller", in);
-  if (out.value < 1)
-    return invalid("the output along {} would be {}: pad less or enlarge the input", in, out.value);
+  if (out.value < 1) return invalid("the output along {} would be {}: pad less or enlarge the input", in, out.value);
   return {};
 }
 
@@ -145,8 +146,7 @@ Result<void> check_bytes(const Problem& p, TensorRole role) {
   const Dims sizes = p.dims(role);
   Checked bytes = size_of(p.dtype_of(role));
   for (int i = 0; i < 2 + p.rank; ++i) bytes = bytes * std::max<std::int64_t>(sizes[i], 1);
-  if (bytes.overflow)
-    return invalid("{} has more than {} bytes: make its sizes smaller", name_of(role), k_max);
+  if (bytes.overflow) return invalid("{} has more than {} bytes: make its sizes smaller", name_of(role), k_max);
   return {};
 }
 
@@ -162,8 +162,8 @@ Result<void> check_no_overlap(const Dims& sizes, const Dims& strides, int count,
     const int d = order[static_cast<std::size_t>(i)];
     if (sizes[d] <= 1) continue;
     if (strides[d] < inner)
-      return invalid("stride {} of dimension {} lets elements of the output {} overlap: use at least {}",
-                     strides[d], d, name_of(role), inner);
+      return invalid("stride {} of dimension {} lets elements of the output {} overlap: use at least {}", strides[d], d,
+                     name_of(role), inner);
     inner += (sizes[d] - 1) * strides[d];
   }
   return {};
@@ -175,8 +175,8 @@ Result<void> check_strides(const Problem& p, TensorRole role, const std::optiona
   Checked span = 1;
   for (int i = 0; i < 2 + p.rank; ++i) {
     if ((*strides)[i] < 0)
-      return invalid("stride {} of dimension {} of {} is negative: make the tensor contiguous first",
-                     (*strides)[i], i, name_of(role));
+      return invalid("stride {} of dimension {} of {} is negative: make the tensor contiguous first", (*strides)[i], i,
+                     name_of(role));
     span = span + (Checked(std::max<std::int64_t>(sizes[i], 1)) - 1) * (*strides)[i];
   }
   if ((span * size_of(p.dtype_of(role))).overflow)
