@@ -165,7 +165,7 @@ TEST(DriverLine, OtherLinesAreNeitherProblemsNorErrors) {
       "./bin/MIOpenDriver conv --help",
       "./bin/MIOpenDriver convfp16 -n 4 -h",
       "./bin/MIOpenDriver conv -?",
-      "# ./bin/MIOpenDriver conv -n 4 -F 1",
+      "# ./bin/MIOpenDriver conv -n 5 -F 1",
       "fwd: 3 ms, bwd: 4 ms",
       "wrw:",
       "",
