@@ -47,8 +47,7 @@ struct OpenedFile {
 OpenedFile open_user_file(const FileSpec& spec, const FilePlace& place, std::int64_t now);
 // For a file that turned out damaged while `damaged` was using it: sets it aside, unless another process has
 // done so.
-Result<void> replace_damaged(const FileSpec& spec, const FilePlace& place, const Database& damaged,
-                             std::int64_t now);
+Result<void> replace_damaged(const FileSpec& spec, const FilePlace& place, const Database& damaged, std::int64_t now);
 // A file that we only read: the database is null when it is missing, of another version or damaged.
 OpenedFile open_layer(const FileSpec& spec, const std::string& path);
 

@@ -32,8 +32,7 @@ class FileStore final : public Store, private ForkAware {
   void put_find(const FindRecord& record) override;
 
   std::int64_t begin_intent(const TrialKey& key) override;
-  void close_intent(std::int64_t intent, const VerdictRecord& record, int signal,
-                    std::string_view reason) override;
+  void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason) override;
   void cancel_intent(std::int64_t intent) override;
   void add_incident(const TrialKey& key, Verdict verdict, int strikes, std::string_view reason) override;
   std::optional<VerdictRecord> passed_before(const TrialKey& key) override;

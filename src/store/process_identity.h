@@ -24,7 +24,6 @@ ProcessIdentity this_process(std::string_view host);
 std::string host_name();
 
 // Why the intent's process can no longer give a verdict; nothing while it may still do so.
-std::optional<std::string_view> why_abandoned(const IntentRow& row, const ProcessIdentity& self,
-                                              std::int64_t now);
+std::optional<std::string_view> why_abandoned(const IntentRow& row, const ProcessIdentity& self, std::int64_t now);
 
 }  // namespace convoy

@@ -93,9 +93,7 @@ class Shelf {
   Result<void> repair_if_damaged();
   template <typename Write>
   Result<void> try_write(Write&& write);
-  void report(const Error& error) const {
-    log_once(LogLevel::warning, fmt::format("store: {}", error.message));
-  }
+  void report(const Error& error) const { log_once(LogLevel::warning, fmt::format("store: {}", error.message)); }
 
   ShelfPlan plan_;
   Recover recover_;
@@ -315,8 +313,7 @@ Result<void> Shelf<Rows>::change(Write&& write) {
 template <typename Rows>
 std::vector<std::string> Shelf<Rows>::notes() const {
   std::vector<std::string> lines{fmt::format("{}: {}", plan_.spec->name, note_)};
-  if (waiting())
-    lines.push_back(fmt::format("{}: new rows wait in memory: {}", plan_.spec->name, last_failure_));
+  if (waiting()) lines.push_back(fmt::format("{}: new rows wait in memory: {}", plan_.spec->name, last_failure_));
   for (const Layer& layer : system_) {
     lines.push_back(fmt::format("{}: system layer {}", plan_.spec->name, layer.database->path()));
   }

@@ -55,8 +55,7 @@ class Database {
 
  private:
   Database(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
-  static Result<std::unique_ptr<Database>> open_uri(const std::string& uri, const std::string& path,
-                                                    int flags);
+  static Result<std::unique_ptr<Database>> open_uri(const std::string& uri, const std::string& path, int flags);
   sqlite3* handle_;
   std::string path_;
   int last_failure_ = 0;

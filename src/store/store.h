@@ -118,8 +118,7 @@ class Store {
   // Closes `intent` (0 allowed) and records the verdict, in one transaction. An incident is added for
   // verdicts with strikes. Each key has one verdict record, the last. `record.at` 0 means now. `reason` is
   // one line.
-  virtual void close_intent(std::int64_t intent, const VerdictRecord& record, int signal,
-                            std::string_view reason) = 0;
+  virtual void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason) = 0;
   // Removes the intent without a verdict (refused, interrupted by the user).
   virtual void cancel_intent(std::int64_t intent) = 0;
   // Records an incident at once while its intent stays open (the watchdog's use: the call still hangs).

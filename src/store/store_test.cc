@@ -63,8 +63,8 @@ TEST_F(StoreRemembers, PassedIsRememberedForExactlyItsKey) {
   EXPECT_EQ(passed->error, 1e-3);
   EXPECT_EQ(passed->tolerance, 1e-2);
   EXPECT_EQ(passed->at, time_);
-  for (auto field : {&TrialKey::solver, &TrialKey::problem, &TrialKey::problem_class, &TrialKey::device,
-                     &TrialKey::library}) {
+  for (auto field :
+       {&TrialKey::solver, &TrialKey::problem, &TrialKey::problem_class, &TrialKey::device, &TrialKey::library}) {
     TrialKey other = key();
     other.*field += "x";
     EXPECT_FALSE(store->passed_before(other));
@@ -83,8 +83,12 @@ TEST_F(StoreRemembers, ALaterFailureTakesTheTrustAway) {
 }
 
 TEST_F(StoreRemembers, EachVerdictHasItsStrikes) {
-  for (const auto& [what, strikes] : {std::pair{Verdict::passed, 0}, {Verdict::wrong_result, 2}, {Verdict::crashed, 2},
-                                      {Verdict::timed_out, 2}, {Verdict::failed, 1}, {Verdict::refused, 0}}) {
+  for (const auto& [what, strikes] : {std::pair{Verdict::passed, 0},
+                                      {Verdict::wrong_result, 2},
+                                      {Verdict::crashed, 2},
+                                      {Verdict::timed_out, 2},
+                                      {Verdict::failed, 1},
+                                      {Verdict::refused, 0}}) {
     EXPECT_EQ(strikes_of(what), strikes);
     auto store = open();
     const TrialKey trial = key("solver" + std::to_string(static_cast<int>(what)));
