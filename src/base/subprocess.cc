@@ -16,6 +16,7 @@
 #include <cstring>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -53,8 +54,9 @@ int milliseconds_until(steady_clock::time_point deadline) {
 
 struct Subprocess::State {
   SpawnedChild child;
-  std::string received;     // from stdout, not yet handed out
-  std::size_t scanned = 0;  // so much of it has no newline
+  std::string received;     // from stdout
+  std::size_t taken = 0;    // so much of it has been handed out
+  std::size_t scanned = 0;  // from there up to here it has no newline
   std::string tail;         // of stderr
   pid_t owner = -1;
   std::optional<SubprocessExit> exit;
@@ -77,18 +79,18 @@ bool Subprocess::State::drain_error() {
 }
 
 void Subprocess::State::drain_out() {
+  // Here, not for every line: a flood of short lines would be moved once per line.
+  received.erase(0, taken);
+  scanned -= std::exchange(taken, 0);
   read_some(child.out, received);
 }
 
 bool Subprocess::State::take_line(std::string& line) {
   const auto end = received.find('\n', scanned);
-  if (end == std::string::npos) {
-    scanned = received.size();
-    return false;
-  }
-  line.assign(received, 0, end);
-  received.erase(0, end + 1);
-  scanned = 0;
+  scanned = end == std::string::npos ? received.size() : end + 1;
+  if (end == std::string::npos) return false;
+  line.assign(received, taken, end - taken);
+  taken = scanned;
   return true;
 }
 
@@ -163,8 +165,7 @@ Result<void> Subprocess::write_line(std::string_view line) {
   std::string_view rest = text;
   auto deadline = deadline_in(k_write_patience);
   while (!rest.empty()) {
-    const ssize_t count =
-        ::send(state_->child.in.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(state_->child.in.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
       deadline = deadline_in(k_write_patience);

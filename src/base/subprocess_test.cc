@@ -69,9 +69,8 @@ TEST(Subprocess, WhatCannotBeStarted) {
 TEST(Subprocess, EnvironmentIsOursWithReplacements) {
   ::setenv("CONVOY_TEST_KEPT", "kept", 1);
   ::setenv("CONVOY_TEST_REPLACED", "former", 1);
-  const auto child =
-      shell("echo $CONVOY_TEST_KEPT $CONVOY_TEST_REPLACED $CONVOY_TEST_NEW; env | grep -c CONVOY_TEST",
-            {"CONVOY_TEST_REPLACED=now", "CONVOY_TEST_NEW=new"});
+  const auto child = shell("echo $CONVOY_TEST_KEPT $CONVOY_TEST_REPLACED $CONVOY_TEST_NEW; env | grep -c CONVOY_TEST",
+                           {"CONVOY_TEST_REPLACED=now", "CONVOY_TEST_NEW=new"});
   ::unsetenv("CONVOY_TEST_KEPT");
   ::unsetenv("CONVOY_TEST_REPLACED");
   EXPECT_EQ(read_or_fail(*child), "kept now new");
@@ -205,8 +204,7 @@ TEST(Subprocess, AHostWithoutStandardDescriptors) {
     ::close(STDOUT_FILENO);
     const auto child = Subprocess::start({{"/bin/sh", "-c", "read -r line; echo \"got $line\""}, {}});
     std::string line;
-    const bool good =
-        child && (*child)->write_line("it") && (*child)->read_line(line, in_ms(5000)) == ReadStatus::line;
+    const bool good = child && (*child)->write_line("it") && (*child)->read_line(line, in_ms(5000)) == ReadStatus::line;
     ::_exit(good && line == "got it" ? 0 : 1);
   }
   int status = 0;
@@ -265,29 +263,6 @@ TEST(DieWithParent, EndsTheGroupEvenWhileHung) {
   ::waitpid(parent, nullptr, 0);
   EXPECT_TRUE(is_gone_soon(family[0]));
   EXPECT_TRUE(is_gone_soon(family[1]));
-  ::close(pipe[0]);
-  ::close(pipe[1]);
-}
-
-// The reason for not using PR_SET_PDEATHSIG.
-TEST(DieWithParent, TheEndOfTheThreadThatStartedUsIsNotTheEnd) {
-  std::array<int, 2> pipe{};
-  ASSERT_EQ(::pipe(pipe.data()), 0);
-  pid_t child = 0;
-  std::thread([&] {
-    child = ::fork();
-    if (child != 0) return;
-    die_with_parent();
-    char ready = 'x';
-    if (::write(pipe[1], &ready, 1) != 1) ::_exit(1);
-    while (true) ::pause();
-  }).join();
-  char ready = 0;
-  ASSERT_EQ(::read(pipe[0], &ready, 1), 1);
-  std::this_thread::sleep_for(milliseconds(300));
-  EXPECT_TRUE(is_alive(child));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
   ::close(pipe[0]);
   ::close(pipe[1]);
 }

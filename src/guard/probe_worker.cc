@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,16 +40,13 @@ std::string signal_name(int signal) {
 
 std::string describe(const SubprocessExit& exit) {
   if (exit.unknown) return "ended, the host program reaped it";
-  return exit.signal != 0 ? "killed by " + signal_name(exit.signal)
-                          : fmt::format("exited with status {}", exit.status);
+  return exit.signal != 0 ? "killed by " + signal_name(exit.signal) : fmt::format("exited with status {}", exit.status);
 }
 
 // Phases and details end up in logs and reports.
 std::string printable(std::string_view text) {
   std::string result(text);
-  const auto is_control = [](char letter) {
-    return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F;
-  };
+  const auto is_control = [](char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F; };
   std::ranges::replace_if(result, is_control, ' ');
   return result;
 }
@@ -68,7 +66,7 @@ class Worker {
   Ending converse(std::string_view request, steady_clock::time_point deadline, ProbeResult& result);
   bool take_verdict(std::string_view line, ProbeResult& result);
   void keep_chatter(std::string_view line);
-  std::string last_output() const { return chatter_ + child_->error_tail(); }
+  std::string last_output() const;
   void bury(Ending ending, ProbeResult& result);
 
   std::mutex mutex_;
@@ -77,8 +75,8 @@ class Worker {
   std::atomic<int> starts_{0};
 };
 
-ProbeResult Worker::serve(const SubprocessCommand& command, milliseconds start_deadline,
-                          std::string_view request, milliseconds deadline) {
+ProbeResult Worker::serve(const SubprocessCommand& command, milliseconds start_deadline, std::string_view request,
+                          milliseconds deadline) {
   const std::lock_guard lock(mutex_);
   ProbeResult result;
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -132,15 +130,13 @@ bool Worker::start(const SubprocessCommand& command, milliseconds start_deadline
   }
   const bool closed = status == Subprocess::ReadStatus::closed;
   bury(closed ? Ending::closed : Ending::overdue, result);
-  result.detail =
-      closed ? fmt::format("no child could be started: {} before it was ready", result.reason())
-             : fmt::format("no child could be started: not ready within {} ms", start_deadline.count());
+  result.detail = closed ? fmt::format("no child could be started: {} before it was ready", result.reason())
+                         : fmt::format("no child could be started: not ready within {} ms", start_deadline.count());
   result.verdict = Verdict::refused;
   return false;
 }
 
-Worker::Ending Worker::converse(std::string_view request, steady_clock::time_point deadline,
-                                ProbeResult& result) {
+Worker::Ending Worker::converse(std::string_view request, steady_clock::time_point deadline, ProbeResult& result) {
   chatter_.clear();
   if (!child_->write_line(fmt::format("try {}", request))) return Ending::closed;
   std::string line;
@@ -173,20 +169,28 @@ bool Worker::take_verdict(std::string_view line, ProbeResult& result) {
 
 void Worker::keep_chatter(std::string_view line) {
   chatter_.append(line).append("\n");
-  if (chatter_.size() > k_chatter_limit) chatter_.erase(0, chatter_.size() - k_chatter_limit);
+  // At twice the limit: else a flood of short lines would move the whole tail once per line.
+  if (chatter_.size() > 2 * k_chatter_limit) chatter_.erase(0, chatter_.size() - k_chatter_limit);
+}
+
+std::string Worker::last_output() const {
+  const std::size_t excess = chatter_.size() - std::min(chatter_.size(), k_chatter_limit);
+  return chatter_.substr(excess) + child_->error_tail();
 }
 
 // Ends the child, if it has not ended by itself, and says how.
 void Worker::bury(Ending ending, ProbeResult& result) {
   constexpr milliseconds k_exit_patience{500};  // between the end of its stdout and its own
-  const auto exit = ending == Ending::closed ? child_->wait_for_exit(k_exit_patience) : std::nullopt;
+  std::optional<SubprocessExit> exit;
+  if (ending == Ending::closed) exit = child_->wait_for_exit(k_exit_patience);
   result.given_up = !exit && !child_->kill_and_reap(k_kill_patience);
   result.last_output = last_output();
   result.verdict = ending == Ending::closed ? Verdict::crashed : Verdict::timed_out;
   if (ending == Ending::closed) {
-    result.signal = exit ? exit->signal : 0;
-    result.exit_status = exit && !exit->unknown ? exit->status : -1;
-    result.detail = exit ? describe(*exit) : "closed its output and lived on";
+    const SubprocessExit known = exit.value_or(SubprocessExit{-1, 0, true});
+    result.signal = known.signal;
+    result.exit_status = known.unknown ? -1 : known.status;
+    result.detail = exit ? describe(known) : "closed its output and lived on";
   }
   child_.reset();
 }

@@ -58,11 +58,10 @@ TEST(ProbeWorker, OneChildServesManyRequests) {
 
 TEST(ProbeWorker, EveryVerdictComesThrough) {
   ProbeWorker worker(child_that("echo verdict $request"));
-  const std::vector<std::pair<std::string, std::string>> answers{
-      {"wrong_result off by 3", "wrong result: off by 3"},
-      {"failed status 7", "failed: status 7"},
-      {"failed", "failed"},
-      {"refused no device", "refused: no device"}};
+  const std::vector<std::pair<std::string, std::string>> answers{{"wrong_result off by 3", "wrong result: off by 3"},
+                                                                 {"failed status 7", "failed: status 7"},
+                                                                 {"failed", "failed"},
+                                                                 {"refused no device", "refused: no device"}};
   for (const auto& [answer, reason] : answers) {
     EXPECT_EQ(worker.try_one(answer, k_ample).reason(), reason);
   }
@@ -70,8 +69,7 @@ TEST(ProbeWorker, EveryVerdictComesThrough) {
 
 TEST(ProbeWorker, AHangIsTimedOutAndTheWholeGroupDies) {
   const TestFolder folder;
-  ProbeWorker worker(
-      child_that(fmt::format("echo phase run; sleep 100 & echo $! > {0}; wait", folder.file("pid"))));
+  ProbeWorker worker(child_that(fmt::format("echo phase run; sleep 100 & echo $! > {0}; wait", folder.file("pid"))));
   const auto begin = steady_clock::now();
   const ProbeResult result = worker.try_one("x", milliseconds(300));
   EXPECT_LT(steady_clock::now() - begin, milliseconds(3000));
@@ -103,9 +101,9 @@ TEST(ProbeWorker, DeathsAreTold) {
 }
 
 TEST(ProbeWorker, ChatterIsKeptApartFromTheProtocol) {
-  ProbeWorker worker(child_that(
-      "echo MIOpen: Warning; echo verdict maybe; echo verdicts; echo phase run; printf 'a\\033[31mb\\n'; "
-      "echo verdict passed fine"));
+  ProbeWorker worker(
+      child_that("echo MIOpen: Warning; echo verdict maybe; echo verdicts; echo phase run; printf 'a\\033[31mb\\n'; "
+                 "echo verdict passed fine"));
   const ProbeResult result = worker.try_one("x", k_ample);
   EXPECT_EQ(result.verdict, Verdict::passed);
   EXPECT_EQ(result.last_output, "MIOpen: Warning\nverdict maybe\nverdicts\na\x1b[31mb\n");
@@ -120,7 +118,7 @@ TEST(ProbeWorker, WhatTheChildSaysIsMadePrintable) {
 
 TEST(ProbeWorker, HugeOutput) {
   ProbeWorker flood(
-      child_that("echo phase run; head -c 3000000 /dev/zero | tr '\\0' '\\n' ; head -c 300000 /dev/zero | "
+      child_that("echo phase run; head -c 1000000 /dev/zero | tr '\\0' '\\n' ; head -c 300000 /dev/zero | "
                  "tr '\\0' e >&2; echo verdict passed"));
   const ProbeResult passed = flood.try_one("x", k_ample);
   EXPECT_EQ(passed.verdict, Verdict::passed);
@@ -135,8 +133,7 @@ TEST(ProbeWorker, AChildThatDiesBetweenRequestsIsReplaced) {
   ProbeWorker worker(child_that("echo phase run; echo verdict passed $$; kill -9 $$"));
   const ProbeResult first = worker.try_one("x", k_ample);
   EXPECT_EQ(first.verdict, Verdict::passed);
-  EXPECT_EQ(worker.try_one("x", k_ample).verdict, Verdict::passed)
-      << "at once: its death may not be visible yet";
+  EXPECT_EQ(worker.try_one("x", k_ample).verdict, Verdict::passed) << "at once: its death may not be visible yet";
   ASSERT_TRUE(is_gone_soon(std::stoi(first.detail)));
   std::this_thread::sleep_for(milliseconds(50));
   EXPECT_EQ(worker.try_one("x", k_ample).verdict, Verdict::passed);
@@ -167,8 +164,7 @@ TEST(ProbeWorker, AStartThatFailsAccusesNobody) {
   EXPECT_EQ(result.reason(), "refused: no child could be started: exited with status 1 before it was ready");
   EXPECT_EQ(result.last_output, "no GPU\n");
   ProbeWorker slow({{"/bin/sleep", "100"}, {}}, milliseconds(100));
-  EXPECT_EQ(slow.try_one("x", k_ample).reason(),
-            "refused: no child could be started: not ready within 100 ms");
+  EXPECT_EQ(slow.try_one("x", k_ample).reason(), "refused: no child could be started: not ready within 100 ms");
 }
 
 TEST(ProbeWorker, ARequestIsOneLine) {
@@ -219,6 +215,7 @@ std::string scripted_handler(std::string_view request, void (*phase)(std::string
     char byte = 0;
     return fmt::format("failed read {} bytes of stdin", ::read(STDIN_FILENO, &byte, 1));
   }
+  if (request == "abort") ::raise(SIGABRT);
   if (request == "throw") throw std::runtime_error("two\nlines");
   if (request == "core") {
     rlimit limit{};
@@ -313,6 +310,34 @@ TEST(ServeProbe, ExceptionsAreVerdictsOfOneLine) {
   EXPECT_EQ(probe.line(), "verdict failed exception: two lines");
   EXPECT_EQ(probe.lines(2), "phase received\nphase plan\n");
   EXPECT_EQ(probe.line(), "verdict passed true") << "core files are not switched off";
+}
+
+// Not a test: the program of the child in the tests below, started with a filter that selects it.
+TEST(ServeProbe, DISABLED_Program) {
+  ::_exit(serve_probe(scripted_handler, "as a program"));
+}
+
+SubprocessCommand this_program_as_probe() {
+  return {{"/proc/self/exe", "--gtest_also_run_disabled_tests", "--gtest_filter=ServeProbe.DISABLED_Program"}, {}};
+}
+
+TEST(ProbeWorker, WorksWithServeProbe) {
+  ProbeWorker worker(this_program_as_probe());
+  EXPECT_EQ(worker.try_one("one", k_ample).detail, "got one");
+  EXPECT_EQ(worker.try_one("abort", k_ample).reason(), "killed by SIGABRT in phase plan");
+  const ProbeResult noisy = worker.try_one("noise", k_ample);
+  EXPECT_EQ(noisy.reason(), "failed: read 0 bytes of stdin");
+  EXPECT_TRUE(noisy.last_output.ends_with("verdict passed says a library\n")) << noisy.last_output;
+  EXPECT_EQ(worker.starts(), 2);
+}
+
+// With PR_SET_PDEATHSIG the child would die with the thread, and the next suspect would be accused of it.
+TEST(ProbeWorker, TheChildOutlivesTheThreadThatStartedIt) {
+  ProbeWorker worker(this_program_as_probe());
+  std::thread([&] { EXPECT_EQ(worker.try_one("one", k_ample).verdict, Verdict::passed); }).join();
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_EQ(worker.try_one("two", k_ample).verdict, Verdict::passed);
+  EXPECT_EQ(worker.starts(), 1);
 }
 
 }  // namespace

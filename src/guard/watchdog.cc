@@ -87,8 +87,7 @@ bool Watch::start_thread() {
     thread_ = std::thread([this] { run(); });
     return true;
   } catch (const std::system_error& error) {
-    log_once(LogLevel::warning,
-             fmt::format("no thread for the watchdog, hangs go unnoticed: {}", error.what()));
+    log_once(LogLevel::warning, fmt::format("no thread for the watchdog, hangs go unnoticed: {}", error.what()));
     return false;
   }
 }
@@ -113,8 +112,7 @@ void Watch::run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
     // Some hundred entries at most: looking at each on every wake-up is cheaper than a second index.
-    const auto nearest =
-        std::ranges::min_element(entries_, {}, [](const auto& item) { return item.second.deadline; });
+    const auto nearest = std::ranges::min_element(entries_, {}, [](const auto& item) { return item.second.deadline; });
     if (nearest == entries_.end()) {
       wakes_at_ = steady_clock::time_point::max();
       changed_.wait(lock);
