@@ -1,0 +1,338 @@
+// The C interface over dispatch. Every function ends in one of two shapes: guarded(), which turns results and stray
+// exceptions into a status and a last error, or a plain accessor that cannot fail.
+#include "convoy/convoy.h"
+
+#include <array>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "dispatch/dispatcher.h"
+
+struct convoy_handle_s {
+  std::unique_ptr<convoy::Dispatcher> dispatcher;
+};
+struct convoy_problem_s {
+  convoy::Problem problem;
+  std::string text;
+};
+struct convoy_plan_s {
+  std::shared_ptr<convoy::Convolution> convolution;
+};
+
+namespace convoy {
+namespace {
+
+thread_local std::string t_last_error;
+
+convoy_status status_of(ErrorCode code) { return static_cast<convoy_status>(code); }
+
+template <typename Body>
+convoy_status guarded(Body body) noexcept {
+  try {
+    Result<void> result = body();
+    if (result) return CONVOY_SUCCESS;
+    t_last_error = std::move(result.error().message);
+    return status_of(result.error().code);
+  } catch (const std::bad_alloc&) {
+    t_last_error.clear();
+    return CONVOY_OUT_OF_MEMORY;
+  } catch (const std::exception& error) {
+    try {
+      t_last_error = error.what();
+    } catch (...) {
+      t_last_error.clear();
+    }
+    return CONVOY_INTERNAL;
+  } catch (...) {
+    t_last_error.clear();
+    return CONVOY_INTERNAL;
+  }
+}
+
+tl::unexpected<Error> null_argument(const char* name) {
+  return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
+}
+
+Result<void> apply_settings(Settings& settings, const char* const* texts) {
+  for (; texts != nullptr && *texts != nullptr; ++texts) {
+    const std::string_view text = *texts;
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) {
+      return fail(ErrorCode::invalid_argument, "setting '" + std::string(text) + "' is not key=value");
+    }
+    CONVOY_CHECK(settings.set(text.substr(0, equals), text.substr(equals + 1), Origin::command_line, "convoy_create"));
+  }
+  return {};
+}
+
+Spatial spatial_of(const std::int64_t (&values)[CONVOY_MAX_RANK], int rank, std::int64_t rest) {
+  Spatial result{rest, rest, rest};
+  for (int i = 0; i < rank && i < CONVOY_MAX_RANK; ++i) result[static_cast<std::size_t>(i)] = values[i];
+  return result;
+}
+
+Result<Problem> problem_of(const convoy_problem_desc& desc) {
+  // Enums from C may hold any number.
+  const auto in_range = [](int value, int last) { return value >= 0 && value <= last; };
+  if (!in_range(desc.direction, CONVOY_BACKWARD_WEIGHTS)) return fail(ErrorCode::invalid_argument, "direction is no convoy_direction");
+  if (!in_range(desc.dtype, CONVOY_I8)) return fail(ErrorCode::invalid_argument, "dtype is no convoy_dtype for a problem");
+  if (!in_range(desc.layout, CONVOY_CHANNELS_LAST)) return fail(ErrorCode::invalid_argument, "layout is no convoy_layout");
+  Problem problem;
+  problem.direction = static_cast<Direction>(desc.direction);
+  problem.dtype = static_cast<Dtype>(desc.dtype);
+  problem.layout = static_cast<Layout>(desc.layout);
+  problem.rank = desc.rank;
+  problem.n = desc.n;
+  problem.c = desc.c;
+  problem.k = desc.k;
+  problem.groups = desc.groups;
+  problem.in = spatial_of(desc.in, desc.rank, 1);
+  problem.filter = spatial_of(desc.filter, desc.rank, 1);
+  problem.pad = spatial_of(desc.pad, desc.rank, 0);
+  problem.stride = spatial_of(desc.stride, desc.rank, 1);
+  problem.dilation = spatial_of(desc.dilation, desc.rank, 1);
+  problem.transposed = desc.transposed != 0;
+  problem.output_pad = spatial_of(desc.output_pad, desc.rank, 0);
+  CONVOY_CHECK(validate(problem));
+  return problem;
+}
+
+Result<void> make_problem(convoy_problem* out, Result<Problem> problem) {
+  if (!problem) return tl::unexpected<Error>(std::move(problem.error()));
+  std::string text = problem->to_string();
+  *out = new convoy_problem_s{std::move(*problem), std::move(text)};
+  return {};
+}
+
+// A tensor pointer may be null only where the tensor has no bytes.
+Result<void> check_tensors(const Problem& problem, const Tensors& tensors) {
+  const std::array<std::pair<const void*, TensorRole>, 3> all{
+      {{tensors.x, TensorRole::x}, {tensors.w, TensorRole::w}, {tensors.y, TensorRole::y}}};
+  constexpr std::array<const char*, 3> k_names{"x", "w", "y"};
+  for (const auto& [data, role] : all) {
+    if (data == nullptr && problem.bytes(role) > 0) return null_argument(k_names[static_cast<std::size_t>(role)]);
+  }
+  return {};
+}
+
+nlohmann::json statistics_to_json(const Statistics& statistics) {
+  nlohmann::json tiers;
+  for (std::size_t i = 0; i < k_tiers; ++i) tiers[std::string(to_string(static_cast<Tier>(i)))] = statistics.calls_per_tier[i];
+  nlohmann::json problems = nlohmann::json::array();
+  for (const ProblemStatistics& one : statistics.per_problem) {
+    nlohmann::json attempts = nlohmann::json::array();
+    for (const Attempt& attempt : one.attempts) {
+      attempts.push_back({{"solver", attempt.solver},
+                          {"outcome", to_string(attempt.outcome)},
+                          {"reason", attempt.reason},
+                          {"ms", attempt.milliseconds},
+                          {"child", attempt.in_child}});
+    }
+    problems.push_back({{"problem", one.problem},
+                        {"solver", one.solver},
+                        {"tier", to_string(one.tier)},
+                        {"calls", one.calls},
+                        {"attempts", std::move(attempts)}});
+  }
+  return {{"problems", statistics.problems}, {"calls", statistics.calls},
+          {"calls_per_tier", tiers},         {"fallbacks", statistics.fallbacks},
+          {"causes", statistics.causes},     {"quarantined", statistics.quarantined},
+          {"children_started", statistics.children_started}, {"per_problem", std::move(problems)}};
+}
+
+}  // namespace
+}  // namespace convoy
+
+using convoy::ErrorCode;
+using convoy::Result;
+
+extern "C" {
+
+const char* convoy_version(void) { return CONVOY_VERSION; }
+
+const char* convoy_status_name(convoy_status status) {
+  switch (status) {
+    case CONVOY_SUCCESS: return "CONVOY_SUCCESS";
+    case CONVOY_INVALID_ARGUMENT: return "CONVOY_INVALID_ARGUMENT";
+    case CONVOY_UNSUPPORTED: return "CONVOY_UNSUPPORTED";
+    case CONVOY_OUT_OF_MEMORY: return "CONVOY_OUT_OF_MEMORY";
+    case CONVOY_IO: return "CONVOY_IO";
+    case CONVOY_DEVICE: return "CONVOY_DEVICE";
+    case CONVOY_INTERNAL: return "CONVOY_INTERNAL";
+    case CONVOY_INTERRUPTED: return "CONVOY_INTERRUPTED";
+  }
+  return "unknown convoy_status";
+}
+
+const char* convoy_last_error(void) { return convoy::t_last_error.c_str(); }
+
+convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (level < 1 || level > 7) return convoy::fail(ErrorCode::invalid_argument, "level must be 1 to 7");
+    convoy::LogSink sink;
+    if (callback != nullptr) {
+      sink = [callback, user](convoy::LogLevel line_level, std::string_view text) {
+        callback(static_cast<int>(line_level), std::string(text).c_str(), user);
+      };
+    }
+    convoy::set_log_sink(std::move(sink), static_cast<convoy::LogLevel>(level));
+    return {};
+  });
+}
+
+convoy_status convoy_create(convoy_handle* handle, const char* device, const char* const* settings) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (handle == nullptr) return convoy::null_argument("handle");
+    *handle = nullptr;
+    convoy::Settings loaded = convoy::Settings::load();
+    for (const std::string& problem : loaded.problems()) convoy::log_once(convoy::LogLevel::warning, problem);
+    CONVOY_CHECK(convoy::apply_settings(loaded, settings));
+    CONVOY_TRY(auto dispatcher, convoy::Dispatcher::create(loaded, device == nullptr ? "auto" : device));
+    *handle = new convoy_handle_s{std::move(dispatcher)};
+    return {};
+  });
+}
+
+void convoy_destroy(convoy_handle handle) { delete handle; }
+
+const char* convoy_device_name(convoy_handle handle) {
+  return handle == nullptr ? "" : handle->dispatcher->context().device().info().name.c_str();
+}
+
+convoy_problem_desc convoy_problem_desc_default(void) {
+  convoy_problem_desc desc{};
+  desc.rank = 2;
+  desc.n = desc.c = desc.k = desc.groups = 1;
+  for (int i = 0; i < CONVOY_MAX_RANK; ++i) desc.in[i] = desc.filter[i] = desc.stride[i] = desc.dilation[i] = 1;
+  return desc;
+}
+
+convoy_status convoy_problem_create(convoy_problem* problem, const convoy_problem_desc* desc) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (problem == nullptr) return convoy::null_argument("problem");
+    *problem = nullptr;
+    if (desc == nullptr) return convoy::null_argument("desc");
+    return convoy::make_problem(problem, convoy::problem_of(*desc));
+  });
+}
+
+convoy_status convoy_problem_parse(convoy_problem* problem, const char* text) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (problem == nullptr) return convoy::null_argument("problem");
+    *problem = nullptr;
+    if (text == nullptr) return convoy::null_argument("text");
+    return convoy::make_problem(problem, convoy::parse_problem(text));
+  });
+}
+
+void convoy_problem_destroy(convoy_problem problem) { delete problem; }
+
+const char* convoy_problem_string(convoy_problem problem) { return problem == nullptr ? "" : problem->text.c_str(); }
+
+convoy_status convoy_problem_sizes(convoy_problem problem, convoy_tensor tensor, int64_t* sizes) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (problem == nullptr) return convoy::null_argument("problem");
+    if (sizes == nullptr) return convoy::null_argument("sizes");
+    if (tensor < CONVOY_X || tensor > CONVOY_Y) return convoy::fail(ErrorCode::invalid_argument, "tensor is no convoy_tensor");
+    const convoy::Dims dims = problem->problem.dims(static_cast<convoy::TensorRole>(tensor));
+    std::copy_n(dims.begin(), 2 + problem->problem.rank, sizes);
+    return {};
+  });
+}
+
+int64_t convoy_problem_bytes(convoy_problem problem, convoy_tensor tensor) {
+  if (problem == nullptr || tensor < CONVOY_X || tensor > CONVOY_Y) return 0;
+  return problem->problem.bytes(static_cast<convoy::TensorRole>(tensor));
+}
+
+convoy_status convoy_plan_create(convoy_plan* plan, convoy_handle handle, convoy_problem problem) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (plan == nullptr) return convoy::null_argument("plan");
+    *plan = nullptr;
+    if (handle == nullptr) return convoy::null_argument("handle");
+    if (problem == nullptr) return convoy::null_argument("problem");
+    CONVOY_TRY(auto convolution, handle->dispatcher->convolution(problem->problem));
+    *plan = new convoy_plan_s{std::move(convolution)};
+    return {};
+  });
+}
+
+void convoy_plan_destroy(convoy_plan plan) { delete plan; }
+
+convoy_status convoy_plan_prepare(convoy_plan plan) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (plan == nullptr) return convoy::null_argument("plan");
+    return plan->convolution->prepare();
+  });
+}
+
+int64_t convoy_plan_workspace_bytes(convoy_plan plan) { return plan == nullptr ? 0 : plan->convolution->workspace_bytes(); }
+
+const char* convoy_plan_solver(convoy_plan plan) {
+  thread_local std::string name;
+  if (plan == nullptr) return "";
+  return convoy::guarded([&]() -> Result<void> {
+           name = plan->convolution->report().solver;
+           return {};
+         }) == CONVOY_SUCCESS
+             ? name.c_str()
+             : "";
+}
+
+convoy_tier convoy_plan_tier(convoy_plan plan) {
+  auto tier = CONVOY_TIER_REFERENCE;
+  if (plan == nullptr) return tier;
+  convoy::guarded([&]() -> Result<void> {
+    tier = static_cast<convoy_tier>(plan->convolution->report().tier);
+    return {};
+  });
+  return tier;
+}
+
+convoy_status convoy_run(convoy_plan plan, void* x, void* w, void* y, void* workspace, int64_t workspace_bytes) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (plan == nullptr) return convoy::null_argument("plan");
+    const convoy::Tensors tensors{x, w, y};
+    CONVOY_CHECK(convoy::check_tensors(plan->convolution->problem(), tensors));
+    return plan->convolution->run(tensors, workspace, workspace_bytes);
+  });
+}
+
+convoy_status convoy_get_statistics(convoy_handle handle, convoy_statistics* statistics) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (handle == nullptr) return convoy::null_argument("handle");
+    if (statistics == nullptr) return convoy::null_argument("statistics");
+    const convoy::Statistics sum = handle->dispatcher->statistics();
+    *statistics = {};
+    statistics->problems = sum.problems;
+    statistics->calls = sum.calls;
+    std::copy(sum.calls_per_tier.begin(), sum.calls_per_tier.end(), statistics->calls_per_tier);
+    std::copy(sum.problems_per_tier.begin(), sum.problems_per_tier.end(), statistics->problems_per_tier);
+    statistics->fallbacks = sum.fallbacks;
+    for (const auto& [solver, count] : sum.quarantined) statistics->quarantined += count;
+    statistics->children_started = sum.children_started;
+    return {};
+  });
+}
+
+convoy_status convoy_statistics_json(convoy_handle handle, char* buffer, size_t capacity, size_t* needed) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (handle == nullptr) return convoy::null_argument("handle");
+    if (needed == nullptr) return convoy::null_argument("needed");
+    const std::string text = convoy::statistics_to_json(handle->dispatcher->statistics())
+                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    *needed = text.size() + 1;
+    if (buffer == nullptr || capacity < *needed) {
+      return convoy::fail(ErrorCode::invalid_argument, "the buffer is smaller than *needed");
+    }
+    std::memcpy(buffer, text.c_str(), *needed);
+    return {};
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,269 @@
+// `convoy run`: completes every convolution it is given, on random tensors, and says how.
+#include <unistd.h>
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/parallel.h"
+#include "base/timing.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/run_input.h"
+#include "cli/run_report.h"
+#include "dispatch/dispatcher.h"
+
+namespace convoy {
+namespace {
+
+struct RunOptions {
+  std::vector<std::string> inputs;
+  std::string device = "auto";
+  std::string json;
+  bool explain = false;
+  double max_gflop = 0;
+  std::string max_bytes;
+  std::int64_t limit = 0;
+};
+
+struct Limits {
+  double max_gflop = 0;        // 0: none
+  std::int64_t max_bytes = 0;  // 0: none
+};
+
+std::int64_t all_bytes(const Problem& problem) {
+  return problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) + problem.bytes(TensorRole::y);
+}
+
+// Runs one problem after the other through one dispatcher.
+class Runner {
+ public:
+  Runner(Dispatcher& dispatcher, const Limits& limits) : dispatcher_(dispatcher), limits_(limits) {}
+
+  ProblemReport run(const SourcedProblem& input);
+
+ private:
+  Result<void> allocate(const Problem& problem);
+  void time(Convolution& convolution, double first_ms, ProblemReport& report) const;
+
+  Dispatcher& dispatcher_;
+  Limits limits_;
+  std::array<DeviceBuffer, 3> buffers_;
+  Tensors tensors_;
+};
+
+Result<void> Runner::allocate(const Problem& problem) {
+  Device& device = dispatcher_.context().device();
+  buffers_ = {};
+  const std::int64_t limit = dispatcher_.context().policy().memory_limit;
+  const std::int64_t room = limit > 0 ? limit : device.memory_available() / 5 * 4;
+  if (all_bytes(problem) > room) {
+    return fail(ErrorCode::out_of_memory,
+                fmt::format("its tensors take {} bytes, {} may be used{}; leave it out with --max-bytes {}",
+                            all_bytes(problem), room, limit > 0 ? " (memory_limit)" : " of this machine's memory", room));
+  }
+  for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
+    auto& buffer = buffers_[static_cast<std::size_t>(role)];
+    CONVOY_TRY(buffer, device.allocate(problem.bytes(role)));
+    if (role == problem.output_role()) {
+      fill_poison(buffer.data(), problem.bytes(role));
+    } else {
+      fill_random(buffer.data(), problem.dtype_of(role), problem.span(role), 17 + static_cast<std::uint64_t>(role));
+    }
+  }
+  tensors_ = {buffers_[0].data(), buffers_[1].data(), buffers_[2].data()};
+  return {};
+}
+
+// Up to seven runs or 0.3 s. Where the first run took seconds it stands for the time: repeating it tells little more.
+void Runner::time(Convolution& convolution, double first_ms, ProblemReport& report) const {
+  constexpr double k_long_ms = 2000, k_sampling_ms = 300;
+  std::vector<double> samples;
+  const Stopwatch total;
+  while (first_ms < k_long_ms && samples.size() < 7 && (samples.empty() || total.milliseconds() < k_sampling_ms)) {
+    const Stopwatch watch;
+    if (!convolution.run(tensors_)) return;
+    samples.push_back(watch.milliseconds());
+  }
+  report.time_ms = samples.empty() ? first_ms : robust_timing(samples).centre;
+  report.gflops = convolution.problem().flops() / report.time_ms / 1e6;
+}
+
+ProblemReport Runner::run(const SourcedProblem& input) {
+  ProblemReport report;
+  report.input = &input;
+  const Problem& problem = input.problem;
+  const double gflop = problem.flops() / 1e9;
+  if (limits_.max_gflop > 0 && gflop > limits_.max_gflop) {
+    report.status = RunStatus::skipped;
+    report.reason = fmt::format("{:.1f} GFLOP, over --max-gflop {}", gflop, limits_.max_gflop);
+    return report;
+  }
+  if (limits_.max_bytes > 0 && all_bytes(problem) > limits_.max_bytes) {
+    report.status = RunStatus::skipped;
+    report.reason = fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), limits_.max_bytes);
+    return report;
+  }
+  auto convolution = dispatcher_.convolution(problem);
+  auto ready = convolution ? allocate(problem) : tl::unexpected<Error>(convolution.error());
+  if (!ready) {
+    report.reason = ready.error().message;
+    return report;
+  }
+  const Stopwatch first;
+  const auto ran = (*convolution)->run(tensors_);
+  const double first_ms = first.milliseconds();
+  if (ran) time(**convolution, first_ms, report);
+  const Convolution::Report outcome = (*convolution)->report();
+  report.attempts = outcome.attempts;
+  if (!ran) {
+    report.reason = ran.error().message;
+  } else {
+    report.status = RunStatus::completed;
+    report.tier = outcome.tier;
+    report.solver = outcome.solver;
+    report.detail = outcome.detail;
+    report.checked = outcome.checked;
+    report.error = outcome.error;
+    report.tolerance = outcome.tolerance;
+  }
+  (*convolution)->trim();
+  buffers_ = {};
+  return report;
+}
+
+std::string device_line(const DispatchContext& context) {
+  const DeviceInfo& info = context.device().info();
+  std::string libraries;
+  for (const Solver* solver : solvers()) {
+    if (solver->tier(context.device()) == Tier::vendor) libraries += ", " + solver->library();
+  }
+  const int threads = context.policy().threads > 0 ? context.policy().threads : available_threads();
+  return fmt::format("device {} ({}, {} threads{})", info.name, info.model, threads, libraries);
+}
+
+// Everything after the arguments are known to be good. Returns the exit status.
+int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& options, const Limits& limits,
+            JsonLines* json) {
+  const std::string device = dispatcher.context().device().info().name;
+  std::FILE* out = options.json == "-" ? stderr : stdout;
+  const Table table(out, list.problems, options.explain);
+  fmt::print(out, "{}\n", device_line(dispatcher.context()));
+  table.header();
+  const Stopwatch total;
+  RunSummary summary;
+  summary.input_errors = static_cast<int>(list.errors.size());
+  const InterruptWatch interrupt([&dispatcher] { dispatcher.context().cancel_open_intents(); });
+  Runner runner(dispatcher, limits);
+  const std::size_t count = options.limit > 0 ? std::min(list.problems.size(), static_cast<std::size_t>(options.limit))
+                                              : list.problems.size();
+  std::optional<Error> broken;
+  for (std::size_t i = 0; i < count && !interrupt.requested(); ++i) {
+    table.progress(i, count, list.problems[i]);
+    const ProblemReport report = runner.run(list.problems[i]);
+    table.row(report);
+    ++(report.status == RunStatus::completed ? summary.completed
+       : report.status == RunStatus::skipped ? summary.skipped
+                                             : summary.failed);
+    if (json != nullptr && !broken) {
+      if (const auto written = json->write(report, device); !written) broken = written.error();
+    }
+  }
+  summary.skipped += static_cast<int>(list.problems.size() - count);
+  summary.interrupted = interrupt.requested();
+  summary.seconds = total.milliseconds() / 1000;
+  summary.statistics = dispatcher.statistics();
+  table.summary(summary);
+  if (json != nullptr && !broken) {
+    if (const auto written = json->write(summary, device); !written) broken = written.error();
+  }
+  if (broken) fmt::print(stderr, "convoy: {}\n", broken->message);
+  if (summary.interrupted) return 130;
+  return summary.failed > 0 || summary.input_errors > 0 || broken ? 1 : 0;
+}
+
+int run_command(const RunOptions& options, const Settings& settings) {
+  Limits limits{options.max_gflop, 0};
+  if (!options.max_bytes.empty()) {
+    Settings reader;  // knows how to read "4G"
+    const auto set = reader.set("memory_limit", options.max_bytes);
+    if (!set) {
+      fmt::print(stderr, "convoy: --max-bytes {}: write a number of bytes, or one with K, M or G\n", options.max_bytes);
+      return 2;
+    }
+    limits.max_bytes = reader.integer("memory_limit");
+  }
+  const ProblemList list = collect_problems(options.inputs);
+  for (const InputError& error : list.errors) {
+    fmt::print(stderr, "convoy: {}: {}{}{}\n", error.source, error.token.empty() ? "" : "'" + error.token + "': ",
+               error.message, "");
+  }
+  if (list.problems.empty()) {
+    if (list.errors.empty()) fmt::print(stderr, "convoy: nothing to run\n");
+    return 2;
+  }
+  // The command shows this run's errors, whatever the ledger remembers.
+  auto dispatcher = Dispatcher::create(settings, options.device, [](Policy& policy) { policy.verify_again = true; });
+  if (!dispatcher) {
+    fmt::print(stderr, "convoy: {}\n", dispatcher.error().message);
+    return 2;
+  }
+  std::unique_ptr<JsonLines> json;
+  if (!options.json.empty()) {
+    auto opened = JsonLines::open(options.json);
+    if (!opened) {
+      fmt::print(stderr, "convoy: {}\n", opened.error().message);
+      return 2;
+    }
+    json = std::move(*opened);
+  }
+  return run_all(**dispatcher, list, options, limits, json.get());
+}
+
+void set_from_option(CommandContext& context, const char* key, const std::string& value) {
+  const auto result = context.settings.set(key, value, Origin::command_line, std::string("--") + key);
+  if (!result) throw CLI::ValidationError(std::string("--") + key, result.error().message);
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, CommandContext& context) {
+  CLI::App* command = app.add_subcommand("run", "Complete convolutions and say how: from MIOpen logs, MIOpenDriver lines, problem strings");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("input", options->inputs,
+                      "A file with MIOpenDriver lines or problem strings anywhere in it, - for standard input, or one problem")
+      ->required()
+      ->type_name("FILE|-|PROBLEM");
+  command->add_option("--device", options->device, "auto, cpu")->capture_default_str();
+  command->add_option_function<std::string>(
+             "--strategy", [&context](const std::string& value) { set_from_option(context, "strategy", value); },
+             "auto, implicit_gemm, gemm, selective, cpu or vendor")
+      ->trigger_on_parse();
+  command->add_option_function<std::string>(
+             "--verify", [&context](const std::string& value) { set_from_option(context, "verify", value); },
+             "off, sample (256 elements and every NaN) or full (against the reference)")
+      ->trigger_on_parse();
+  command->add_option_function<std::string>(
+             "--fault", [&context](const std::string& value) { set_from_option(context, "fault", value); },
+             "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile")
+      ->type_name("SPEC")
+      ->trigger_on_parse();
+  command->add_flag("--explain", options->explain, "Show every solver's answer for every problem");
+  command->add_option("--json", options->json, "Also write JSON lines, one object a problem, then a summary (- for standard output)")
+      ->type_name("FILE");
+  command->add_option("--max-gflop", options->max_gflop, "Skip problems with more than so many GFLOP")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--max-bytes", options->max_bytes, "Skip problems whose tensors take more than so many bytes (512M, 4G)")
+      ->type_name("N");
+  command->add_option("--limit", options->limit, "Run the first N problems only")->check(CLI::PositiveNumber);
+  command->footer(
+      "Each problem runs on random tensors; its numbers are checked against sums in double precision.\n"
+      "Exit status: 0 all completed with right numbers (or were skipped by a limit), 1 some did not, 2 usage, 130 interrupted.\n\n"
+      "Examples:\n"
+      "  convoy run miopen.log\n"
+      "  MIOPEN_ENABLE_LOGGING_CMD=1 python train.py 2>&1 | convoy run -\n"
+      "  convoy run --fault 'onednn:hang@hw>42' --explain shapes/seed-sizes.txt");
+  command->callback([&context, options] { context.exit_code = run_command(*options, context.settings); });
+}
+
+}  // namespace convoy

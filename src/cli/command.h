@@ -1,0 +1,21 @@
+// What the commands share: settings as loaded and overridden, and the exit status. Each add_..._command registers one
+// subcommand whose callback does the work and sets the status (0 well, 1 something was wrong, 2 usage).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "base/settings.h"
+
+namespace convoy {
+
+struct CommandContext {
+  Settings settings;
+  int exit_code = 0;
+};
+
+void add_run_command(CLI::App& app, CommandContext& context);
+void add_db_command(CLI::App& app, CommandContext& context);
+void add_settings_command(CLI::App& app, CommandContext& context);
+void add_probe_command(CLI::App& app, CommandContext& context);
+
+}  // namespace convoy

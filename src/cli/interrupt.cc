@@ -1,0 +1,53 @@
+// A thread that waits for the signals with sigtimedwait: no handler, no restrictions on what it may call.
+#include "cli/interrupt.h"
+
+#include <csignal>
+#include <ctime>
+#include <unistd.h>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+sigset_t interrupt_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+}  // namespace
+
+InterruptWatch::InterruptWatch(std::function<void()> withdraw) : withdraw_(std::move(withdraw)) {
+  const sigset_t signals = interrupt_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  thread_ = std::thread([this] { watch(); });
+}
+
+InterruptWatch::~InterruptWatch() {
+  done_ = true;
+  thread_.join();
+  const sigset_t signals = interrupt_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void InterruptWatch::watch() {
+  const sigset_t signals = interrupt_signals();
+  while (!done_) {
+    const timespec tick{0, 100'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &tick);
+    if (signal < 0) continue;
+    if (requested_.exchange(true)) {
+      withdraw_();
+      fmt::print(stderr, "\nconvoy: stopped\n");
+      _exit(128 + signal);
+    }
+    fmt::print(stderr, "\nconvoy: stopping after the current problem; once more to stop now\n");
+  }
+}
+
+}  // namespace convoy

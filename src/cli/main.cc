@@ -1,0 +1,81 @@
+// The convoy program: global options, then one command. Each command is a cmd_*.cc.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "cli/command.h"
+
+namespace convoy {
+namespace {
+
+LogLevel log_level_of(const Settings& settings) {
+  const std::string& text = settings.text("log_level");
+  if (text == "error") return LogLevel::error;
+  if (text == "warning") return LogLevel::warning;
+  if (text == "info") return LogLevel::info;
+  if (text == "debug") return LogLevel::debug;
+  if (text == "trace") return LogLevel::trace;
+  // A program shows warnings unless told to be quiet; the library says nothing unless told to speak.
+  return settings.origin("log_level") == Origin::built_in ? LogLevel::warning : LogLevel::quiet;
+}
+
+// Applies "key=value"; throws what CLI11 turns into a usage error.
+void apply_override(Settings& settings, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) throw CLI::ValidationError("--set", "expects KEY=VALUE, got '" + text + "'");
+  const auto result = settings.set(text.substr(0, equals), text.substr(equals + 1), Origin::command_line, "--set");
+  if (!result) throw CLI::ValidationError("--set", result.error().message);
+}
+
+int run_program(int argc, char** argv) {
+  CommandContext context;
+  context.settings = Settings::load();
+  CLI::App app("Convoy makes every convolution finish, with the right numbers, as fast as this machine can.", "convoy");
+  app.set_version_flag("--version", CONVOY_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option_function<std::vector<std::string>>(
+         "--set",
+         [&context](const std::vector<std::string>& overrides) {
+           for (const std::string& one : overrides) apply_override(context.settings, one);
+         },
+         "Override a setting for this call (repeatable); `convoy settings` lists them")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->trigger_on_parse();
+  app.footer(
+      "Examples:\n"
+      "  convoy run miopen.log                      complete every convolution in a MIOpen log\n"
+      "  convoy run fwd:f32:nchw:n1c3h224w224:k64r7s7:pad3x3:stride2x2:dil1x1:g1\n"
+      "  convoy run --explain --json out.jsonl shapes/demo.tsv\n"
+      "  convoy db show                             what is remembered, what is in quarantine\n"
+      "  convoy settings                            every setting, its value and where it comes from");
+  add_run_command(app, context);
+  add_db_command(app, context);
+  add_settings_command(app, context);
+  add_probe_command(app, context);
+  app.parse_complete_callback([&context] {
+    log_to_stderr(log_level_of(context.settings));
+    for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
+    // A setting that cannot be used would silently do something else than asked.
+    if (!context.settings.problems().empty()) throw CLI::RuntimeError(2);
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 prints help and messages; its many codes are one to us.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return context.exit_code;
+}
+
+}  // namespace
+}  // namespace convoy
+
+int main(int argc, char** argv) {
+  try {
+    return convoy::run_program(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "convoy: unexpected: {}\n", error.what());
+    return 1;
+  }
+}

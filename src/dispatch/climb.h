@@ -1,0 +1,26 @@
+// One climb of the ladder: facts, selection, and the steps until a rung holds. The only place where select, ladder, trial,
+// ledger, find and checks meet.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dispatch/ladder.h"
+#include "dispatch/rung.h"
+#include "solvers/numbers.h"
+
+namespace convoy {
+
+struct ClimbResult {
+  std::unique_ptr<Rung> rung;  // null: nothing held, `error` says why the last one did not
+  Error error;
+  std::vector<Attempt> attempts;
+  std::optional<NumbersCheck> check;  // of the rung that holds, when it was checked
+};
+
+// Leaves the right numbers in the output tensor. `struck_off`: solvers not to use.
+ClimbResult climb_ladder(DispatchContext& context, const Problem& problem, const Tensors& tensors,
+                         const std::vector<std::string>& struck_off);
+
+}  // namespace convoy

@@ -1,0 +1,90 @@
+// Implementation of context.h.
+#include "dispatch/context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "dispatch/trial.h"
+
+#include <fmt/format.h>
+
+namespace convoy {
+
+DispatchContext::DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store)
+    : policy_(std::move(policy)), device_(std::move(device)), store_(std::move(store)) {}
+
+std::string DispatchContext::library_of(const Solver& solver) const {
+  const std::string label = policy_.faults.label(solver.id());
+  return label.empty() ? solver.library() : fmt::format("{} fault {}", solver.library(), label);
+}
+
+TrialKey DispatchContext::key_of(const Solver& solver, const Problem& problem) const {
+  return {std::string(solver.id()), problem.to_string(), problem.class_string(), device_->info().key, library_of(solver)};
+}
+
+std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {
+  if (policy_.workspace_limit > 0) return policy_.workspace_limit;
+  // The tensors are allocated already: with an explicit limit they count against it, what is available excludes them.
+  const std::int64_t room = policy_.memory_limit > 0 ? policy_.memory_limit - tensor_bytes
+                                                     : device_->memory_available() / 5 * 4;
+  constexpr std::int64_t k_least = 64 << 20;
+  return std::max(room, k_least);
+}
+
+ProbeResult DispatchContext::try_in_child(const std::string& request, std::chrono::milliseconds deadline) {
+  ProbeWorker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!worker_) {
+      const auto program = probe_program(policy_);
+      if (!program) {
+        log_once(LogLevel::warning, fmt::format("suspects cannot be tried in a child: {}", program.error().message));
+        ProbeResult refused;
+        refused.verdict = Verdict::refused;
+        refused.detail = program.error().message;
+        return refused;
+      }
+      worker_ = std::make_unique<ProbeWorker>(SubprocessCommand{{*program, "probe"}, {}});
+    }
+    worker = worker_.get();
+  }
+  return worker->try_one(request, deadline);
+}
+
+int DispatchContext::children_started() const {
+  const std::lock_guard lock(mutex_);
+  return worker_ ? worker_->starts() : 0;
+}
+
+std::int64_t DispatchContext::begin_intent(const TrialKey& key) {
+  const std::int64_t intent = store_->begin_intent(key);
+  const std::lock_guard lock(mutex_);
+  if (intent != 0) open_intents_.insert(intent);
+  return intent;
+}
+
+void DispatchContext::close_intent(std::int64_t intent, const VerdictRecord& record, int signal,
+                                   std::string_view reason) {
+  store_->close_intent(intent, record, signal, reason);
+  const std::lock_guard lock(mutex_);
+  open_intents_.erase(intent);
+}
+
+void DispatchContext::cancel_intent(std::int64_t intent) {
+  if (intent == 0) return;
+  store_->cancel_intent(intent);
+  const std::lock_guard lock(mutex_);
+  open_intents_.erase(intent);
+}
+
+void DispatchContext::cancel_open_intents() {
+  std::set<std::int64_t> open;
+  {
+    const std::lock_guard lock(mutex_);
+    open.swap(open_intents_);
+  }
+  for (const std::int64_t intent : open) store_->cancel_intent(intent);
+}
+
+}  // namespace convoy

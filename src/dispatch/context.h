@@ -1,0 +1,53 @@
+// What all convolutions of one handle share: policy, device, memory on disk, the child for trials, the watchdog. Outlives
+// its convolutions (they hold it by shared_ptr).
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "dispatch/policy.h"
+#include "guard/probe_worker.h"
+#include "guard/watchdog.h"
+#include "solvers/solver.h"
+#include "store/store.h"
+
+namespace convoy {
+
+class DispatchContext {
+ public:
+  DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store);
+
+  const Policy& policy() const { return policy_; }
+  Device& device() const { return *device_; }
+  bool on_host() const { return device_->info().kind == DeviceKind::cpu; }
+  Store& store() const { return *store_; }
+  Watchdog& watchdog() { return watchdog_; }
+
+  // The library's name in the ledger: with the fault that is armed against the solver, if any.
+  std::string library_of(const Solver& solver) const;
+  TrialKey key_of(const Solver& solver, const Problem& problem) const;
+  // Workspace that a plan may take beside tensors of `tensor_bytes`.
+  std::int64_t workspace_limit(std::int64_t tensor_bytes) const;
+
+  // Tries in the child; refused when none can be started.
+  ProbeResult try_in_child(const std::string& request, std::chrono::milliseconds deadline);
+  int children_started() const;
+
+  // Intents of this process that are open now, so that an interrupt can withdraw them: a user's Ctrl-C is no crash.
+  std::int64_t begin_intent(const TrialKey& key);
+  void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason);
+  void cancel_intent(std::int64_t intent);
+  void cancel_open_intents();
+
+ private:
+  Policy policy_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Store> store_;
+  Watchdog watchdog_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<ProbeWorker> worker_;  // made at the first trial
+  std::set<std::int64_t> open_intents_;
+};
+
+}  // namespace convoy

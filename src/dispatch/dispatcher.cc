@@ -1,0 +1,51 @@
+// Implementation of dispatcher.h.
+#include "dispatch/dispatcher.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace convoy {
+
+Result<std::unique_ptr<Dispatcher>> Dispatcher::create(const Settings& settings, std::string_view device_name,
+                                                       const std::function<void(Policy&)>& adjust) {
+  CONVOY_TRY(Policy policy, policy_from(settings));
+  if (adjust) adjust(policy);
+  CONVOY_TRY(auto device, open_device(device_name));
+  StoreConfig config = store_config(settings);
+  if (policy.disabled) {
+    policy.trial = TrialMode::never;
+    policy.verify = VerifyMode::off;
+    policy.find = FindMode::immediate;
+    config = {};
+  }
+  return std::make_unique<Dispatcher>(std::move(policy), std::move(device), Store::open(config));
+}
+
+Dispatcher::Dispatcher(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store)
+    : context_(std::make_shared<DispatchContext>(std::move(policy), std::move(device), std::move(store))) {}
+
+Result<std::shared_ptr<Convolution>> Dispatcher::convolution(const Problem& problem) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = cache_.find(problem); found != cache_.end()) return found->second;
+  }
+  CONVOY_CHECK(validate(problem));
+  const std::unique_lock lock(mutex_);
+  auto& slot = cache_[problem];
+  if (!slot) slot = std::make_shared<Convolution>(context_, problem);
+  return slot;
+}
+
+Statistics Dispatcher::statistics() const {
+  std::vector<ProblemStatistics> per_problem;
+  {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [problem, convolution] : cache_) per_problem.push_back(convolution->statistics());
+  }
+  std::sort(per_problem.begin(), per_problem.end(),
+            [](const auto& a, const auto& b) { return a.problem < b.problem; });
+  return sum_statistics(std::move(per_problem), context_->children_started());
+}
+
+}  // namespace convoy

@@ -1,0 +1,109 @@
+// Implementation of find.h.
+#include "dispatch/find.h"
+
+#include <ctime>
+#include <vector>
+
+#include "base/log.h"
+#include "base/timing.h"
+#include "solvers/numbers.h"
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+constexpr double k_budget_ms = 2000;     // for all alternatives of one problem
+constexpr double k_sampling_ms = 50;     // for repeated runs of one alternative
+constexpr int k_samples = 7;
+constexpr double k_hopeless = 2.0;       // times the best so far, in the first run
+constexpr double k_worth_switching = 0.97;  // a smaller gain is noise
+
+// One trial run at a time; failures count as infinitely slow.
+class Contest {
+ public:
+  Contest(DispatchContext& context, const Tensors& tensors) : context_(context), tensors_(tensors) {}
+
+  double time_once(const Rung& rung) {
+    const Stopwatch watch;
+    return rung.run(context_.device(), tensors_, nullptr, 0) ? watch.milliseconds() : 1e300;
+  }
+
+  // Robust time of a rung that has run before.
+  double time(const Rung& rung) {
+    const Stopwatch total;
+    std::vector<double> samples;
+    do {
+      samples.push_back(time_once(rung));
+    } while (static_cast<int>(samples.size()) < k_samples && total.milliseconds() < k_sampling_ms);
+    return robust_timing(samples).centre;
+  }
+
+ private:
+  DispatchContext& context_;
+  const Tensors& tensors_;
+};
+
+void record(DispatchContext& context, const Problem& problem, const Rung& rung, double milliseconds) {
+  FindRecord found;
+  found.problem = problem.to_string();
+  found.device = context.device().info().key;
+  found.library = context.library_of(rung.solver());
+  found.solver = rung.solver().id();
+  found.params = rung.params();
+  found.time_ms = milliseconds;
+  found.workspace_bytes = static_cast<std::uint64_t>(rung.plan().workspace_bytes());
+  found.measured_at = std::time(nullptr);
+  context.store().put_find(found);
+}
+
+}  // namespace
+
+std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver) {
+  if (!context.policy().use_find_records) return std::nullopt;
+  const std::string library = context.library_of(solver);
+  for (const FindRecord& found : context.store().find_records(problem.to_string(), context.device().info().key)) {
+    if (found.solver == solver.id() && found.library == library) return found.params;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
+                                   std::unique_ptr<Rung> first, const PlanOptions& options) {
+  const Solver& solver = first->solver();
+  const Problem ordinary = problem.lowered();
+  const Tensors local = lowered_tensors(problem, tensors);
+  const Stopwatch total;
+  Contest contest(context, local);
+  const auto choices = solver.choices(ordinary, context.device(), options);
+  if (choices.size() < 2) return first;
+  std::unique_ptr<Rung> best = std::move(first);
+  double best_ms = contest.time(*best);
+  bool output_is_best = true;
+  for (const std::string& choice : choices) {
+    if (choice == best->params() || choice.empty()) continue;
+    if (total.milliseconds() + best_ms > k_budget_ms) break;
+    PlanOptions alternative = options;
+    alternative.params = choice;
+    auto plan = plan_with_faults(solver, ordinary, context.device(), alternative, context.policy().faults);
+    if (!plan) continue;
+    auto rung = std::make_unique<Rung>(solver, best->tier(), choice, std::move(*plan));
+    output_is_best = false;
+    if (contest.time_once(*rung) > k_hopeless * best_ms) continue;
+    const double rung_ms = contest.time(*rung);
+    if (rung_ms > k_worth_switching * best_ms) continue;
+    const NumbersCheck check = check_sampled(ordinary, local, 256, 1);
+    if (!check.passed) {
+      log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice, check.reason);
+      continue;
+    }
+    best = std::move(rung);
+    best_ms = rung_ms;
+    output_is_best = true;
+  }
+  record(context, problem, *best, best_ms);
+  if (!output_is_best) contest.time_once(*best);
+  return best;
+}
+
+}  // namespace convoy

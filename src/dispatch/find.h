@@ -1,0 +1,19 @@
+// Find: times a solver's alternatives on the caller's tensors and keeps the fastest. What was found is in cache.db.
+#pragma once
+
+#include <memory>
+
+#include "dispatch/rung.h"
+
+namespace convoy {
+
+// `first` has just run once, rightly. Returns it, or a faster alternative of the same solver whose numbers were checked too.
+// The output tensor holds the returned rung's result. Alternatives are skipped when the first of their runs is hopeless, and
+// all of them once two seconds are spent.
+std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
+                                   std::unique_ptr<Rung> first, const PlanOptions& options);
+
+// The recorded choice for this problem and solver, "" when there is none worth using.
+std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver);
+
+}  // namespace convoy

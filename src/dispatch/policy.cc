@@ -1,0 +1,80 @@
+// Settings to policy. MIOpen's switches exclude algorithms; they never force one, and neither do we by them.
+#include "dispatch/policy.h"
+
+#include <array>
+#include <utility>
+
+namespace convoy {
+namespace {
+
+template <typename Value, std::size_t N>
+Value pick(const std::string& text, const std::array<std::pair<std::string_view, Value>, N>& names) {
+  for (const auto& [name, value] : names) {
+    if (name == text) return value;
+  }
+  return names.front().second;
+}
+
+constexpr std::array<std::pair<std::string_view, Strategy>, 6> k_strategies{{{"auto", Strategy::automatic},
+                                                                             {"implicit_gemm", Strategy::implicit_gemm},
+                                                                             {"gemm", Strategy::gemm},
+                                                                             {"selective", Strategy::selective},
+                                                                             {"cpu", Strategy::cpu},
+                                                                             {"vendor", Strategy::vendor}}};
+constexpr std::array<std::pair<std::string_view, VerifyMode>, 3> k_verify{
+    {{"sample", VerifyMode::sample}, {"off", VerifyMode::off}, {"full", VerifyMode::full}}};
+constexpr std::array<std::pair<std::string_view, TrialMode>, 3> k_trial{
+    {{"auto", TrialMode::automatic}, {"always", TrialMode::always}, {"never", TrialMode::never}}};
+
+AlgorithmSet allowed_algorithms(const Settings& settings) {
+  constexpr std::array<std::pair<std::string_view, Algorithm>, 5> k_switches{{
+      {"miopen.conv_gemm", Algorithm::gemm},
+      {"miopen.conv_direct", Algorithm::direct},
+      {"miopen.conv_winograd", Algorithm::winograd},
+      {"miopen.conv_fft", Algorithm::fft},
+      {"miopen.conv_implicit_gemm", Algorithm::implicit_gemm},
+  }};
+  AlgorithmSet allowed = k_all_algorithms;
+  for (const auto& [key, algorithm] : k_switches) {
+    if (!settings.boolean(key)) allowed &= ~static_cast<AlgorithmSet>(algorithm);
+  }
+  return allowed;
+}
+
+// MIOPEN_FIND_MODE: fast never measures, the others do; normal ignores records of earlier processes. Any FIND_ENFORCE but
+// none makes MIOpen use normal, whatever FIND_MODE says.
+void apply_find_mode(const Settings& settings, Policy& policy) {
+  const std::string& mode = settings.text("miopen.find_mode");
+  const std::string& enforce = settings.text("miopen.find_enforce");
+  const bool enforced = !enforce.empty() && enforce != "none";
+  const std::string& own = settings.text("find");
+  const bool fast = own == "immediate" || (own == "auto" && mode == "fast" && !enforced);
+  policy.find = fast ? FindMode::immediate : FindMode::find;
+  policy.use_find_records =
+      !settings.boolean("miopen.disable_find_db") && !(own == "auto" && (enforced || mode == "normal"));
+}
+
+}  // namespace
+
+Result<Policy> policy_from(const Settings& settings) {
+  Policy policy;
+  policy.strategy = pick(settings.text("strategy"), k_strategies);
+  policy.size_threshold = settings.integer("size_threshold");
+  apply_find_mode(settings, policy);
+  policy.verify = pick(settings.text("verify"), k_verify);
+  policy.trial = pick(settings.text("trial"), k_trial);
+  policy.deadline = std::chrono::milliseconds(settings.integer("deadline_ms"));
+  policy.allowed = allowed_algorithms(settings);
+  policy.only_solver = settings.text("miopen.find_only_solver");
+  auto faults = parse_faults(settings.text("fault"));
+  if (!faults) return fail(faults.error().code, settings.place("fault") + ": " + faults.error().message);
+  policy.faults = std::move(*faults);
+  policy.threads = static_cast<int>(settings.integer("threads"));
+  policy.memory_limit = settings.integer("memory_limit");
+  policy.workspace_limit = settings.integer("workspace_limit");
+  policy.probe = settings.text("probe");
+  policy.disabled = settings.boolean("disable");
+  return policy;
+}
+
+}  // namespace convoy

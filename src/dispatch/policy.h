@@ -1,0 +1,48 @@
+// What the user asked for, as one value: settings and MIOpen's variables boiled down to what select, ladder and find read.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/settings.h"
+#include "dispatch/fault.h"
+#include "solvers/solver.h"
+
+namespace convoy {
+
+enum class Strategy {
+  automatic,      // vendor, own kernels, generic, CPU, reference
+  implicit_gemm,  // of the vendor's algorithms only implicit GEMM; everything else as automatic
+  gemm,           // of the vendor's algorithms only GEMM; everything else as automatic
+  selective,      // the vendor up to size_threshold, everything but the vendor above
+  cpu,            // no GPU kernel at all
+  vendor,         // no own kernels; CPU and reference stay as the net below
+};
+enum class FindMode { find, immediate };
+enum class VerifyMode { off, sample, full };
+enum class TrialMode { automatic, always, never };
+
+struct Policy {
+  Strategy strategy = Strategy::automatic;
+  std::int64_t size_threshold = 42;
+  FindMode find = FindMode::find;
+  bool use_find_records = true;    // of earlier processes
+  VerifyMode verify = VerifyMode::sample;
+  bool verify_again = false;       // also what the ledger says has passed: the command line shows errors of this run
+  TrialMode trial = TrialMode::automatic;
+  std::chrono::milliseconds deadline{0};  // of one trial; 0: from the problem's arithmetic
+  AlgorithmSet allowed = k_all_algorithms;
+  std::string only_solver;         // MIOPEN_DEBUG_FIND_ONLY_SOLVER; the reference stays
+  FaultPlan faults;
+  int threads = 0;
+  std::int64_t memory_limit = 0;     // bytes; 0: 80 % of what the device has available
+  std::int64_t workspace_limit = 0;  // bytes; 0: what memory_limit leaves beside the tensors
+  std::string probe;                 // program started for trials; empty: found beside the library
+  bool disabled = false;             // first candidate only, no trials, no ledger
+};
+
+// An Error names the setting that cannot be used (a malformed fault, say).
+Result<Policy> policy_from(const Settings& settings);
+
+}  // namespace convoy

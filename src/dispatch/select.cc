@@ -1,0 +1,98 @@
+// The selection rules; each "no" is one sentence.
+#include "dispatch/select.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+std::int64_t largest_size(const Problem& problem) {
+  return *std::max_element(problem.in.begin(), problem.in.begin() + problem.rank);
+}
+
+// Why the strategy leaves a tier out; nothing when it does not.
+std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, const Policy& policy) {
+  switch (policy.strategy) {
+    case Strategy::automatic:
+    case Strategy::implicit_gemm:
+    case Strategy::gemm: return std::nullopt;
+    case Strategy::selective:
+      if (tier == Tier::vendor && largest_size(problem) > policy.size_threshold) {
+        return fmt::format("strategy selective: size {} is above the threshold {}", largest_size(problem),
+                           policy.size_threshold);
+      }
+      return std::nullopt;
+    case Strategy::cpu:
+      if (tier == Tier::cpu || tier == Tier::reference) return std::nullopt;
+      return "strategy cpu";
+    case Strategy::vendor:
+      if (tier == Tier::own || tier == Tier::generic) return "strategy vendor";
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// The strategies gemm and implicit_gemm restrict the vendor only: own solvers are what they are.
+AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
+  if (tier == Tier::cpu || tier == Tier::reference) return k_all_algorithms;
+  if (tier != Tier::vendor) return policy.allowed;
+  if (policy.strategy == Strategy::gemm) return policy.allowed & static_cast<AlgorithmSet>(Algorithm::gemm);
+  if (policy.strategy == Strategy::implicit_gemm) {
+    return policy.allowed & static_cast<AlgorithmSet>(Algorithm::implicit_gemm);
+  }
+  return policy.allowed;
+}
+
+bool needs_trial(const CandidateFacts& facts, Tier tier, const Policy& policy, bool on_host) {
+  if (tier == Tier::reference || facts.passed_before || policy.trial == TrialMode::never) return false;
+  if (policy.trial == TrialMode::always) return true;
+  return facts.suspect || (tier == Tier::vendor && !on_host);
+}
+
+std::optional<Rejection> reject(std::size_t index, const CandidateFacts& facts, const Policy& policy) {
+  if (!facts.refusal.empty()) return Rejection{index, Outcome::unfit, facts.refusal};
+  if (facts.tier == Tier::reference) return std::nullopt;
+  if (!policy.only_solver.empty() && policy.only_solver != facts.solver) {
+    return Rejection{index, Outcome::unfit, fmt::format("MIOPEN_DEBUG_FIND_ONLY_SOLVER is {}", policy.only_solver)};
+  }
+  constexpr int k_limit = 2;
+  if (facts.strikes >= k_limit) return Rejection{index, Outcome::quarantined, facts.strike_reason};
+  if (facts.quarantined_kin >= k_kin_limit && !facts.passed_before) {
+    return Rejection{index, Outcome::quarantined,
+                     fmt::format("in quarantine on {} other problems of this kind", facts.quarantined_kin)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Selection select(const Problem& problem, std::span<const CandidateFacts> facts, const Policy& policy, bool on_host) {
+  Selection selection;
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    if (auto rejection = reject(i, facts[i], policy)) {
+      selection.rejected.push_back(std::move(*rejection));
+      continue;
+    }
+    Tier tier = facts[i].tier;
+    auto refusal = strategy_refusal(tier, problem, policy);
+    if (refusal && on_host && tier == Tier::vendor) {
+      tier = Tier::cpu;
+      refusal.reset();
+    }
+    const AlgorithmSet allowed = allowed_for(tier, policy);
+    if (!refusal && allowed == 0) refusal = "every algorithm is switched off";
+    if (refusal) {
+      selection.rejected.push_back({i, Outcome::unfit, std::move(*refusal)});
+      continue;
+    }
+    selection.order.push_back({i, tier, allowed, needs_trial(facts[i], tier, policy, on_host), facts[i].suspect});
+  }
+  std::stable_sort(selection.order.begin(), selection.order.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.tier < b.tier; });
+  return selection;
+}
+
+}  // namespace convoy

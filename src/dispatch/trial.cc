@@ -1,0 +1,187 @@
+// Both ends of a trial.
+#include "dispatch/trial.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "solvers/numbers.h"
+
+#include <fmt/format.h>
+
+namespace convoy {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string dump_line(const Json& json) {
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+std::string verdict_line(Verdict verdict, const TrialDetail& detail) {
+  return fmt::format("{} {}", to_string(verdict), to_line(detail));
+}
+
+// Tensors of a problem on a device, inputs random, output poisoned.
+struct TrialTensors {
+  std::array<DeviceBuffer, 3> buffers;
+  Tensors tensors;
+};
+
+Result<TrialTensors> make_tensors(const Problem& problem, Device& device, std::uint64_t seed) {
+  TrialTensors made;
+  for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
+    auto& buffer = made.buffers[static_cast<std::size_t>(role)];
+    CONVOY_TRY(buffer, device.allocate(problem.bytes(role)));
+    if (role == problem.output_role()) {
+      fill_poison(buffer.data(), problem.bytes(role));
+    } else {
+      fill_random(buffer.data(), problem.dtype_of(role), problem.span(role), seed + static_cast<std::uint64_t>(role));
+    }
+  }
+  made.tensors = {made.buffers[0].data(), made.buffers[1].data(), made.buffers[2].data()};
+  return made;
+}
+
+// Cuts the batch until the child's tensors take no more than half of what is free.
+void fit_batch(Problem& problem, const Device& device) {
+  const std::int64_t room = device.memory_available() / 2;
+  const auto bytes = [&problem] {
+    return problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) + problem.bytes(TensorRole::y);
+  };
+  while (problem.n > 1 && bytes() > room) problem.n = (problem.n + 1) / 2;
+}
+
+Verdict verdict_of(const Error& error) {
+  return error.code == ErrorCode::unsupported ? Verdict::refused : Verdict::failed;
+}
+
+std::string try_request(const TrialRequest& request, void (*phase)(std::string_view)) {
+  const Solver* solver = find_solver(request.solver);
+  if (solver == nullptr) return verdict_line(Verdict::refused, {0, 0, "no solver named " + request.solver});
+  auto problem = parse_problem(request.problem);
+  if (!problem) return verdict_line(Verdict::refused, {0, 0, problem.error().message});
+  auto device = open_device(request.device);
+  if (!device) return verdict_line(Verdict::refused, {0, 0, device.error().message});
+  auto faults = parse_faults(request.faults);
+  if (!faults) return verdict_line(Verdict::refused, {0, 0, faults.error().message});
+
+  Problem ordinary = problem->lowered();
+  fit_batch(ordinary, **device);
+  auto tensors = make_tensors(ordinary, **device, request.seed);
+  if (!tensors) return verdict_line(Verdict::refused, {0, 0, tensors.error().message});
+  phase("plan");
+  const PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
+  auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults);
+  if (!plan) return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message});
+  auto workspace = (*device)->allocate((*plan)->workspace_bytes());
+  if (!workspace) return verdict_line(Verdict::refused, {0, 0, workspace.error().message});
+  phase("run");
+  if (const auto ran = (*plan)->run(tensors->tensors, workspace->data()); !ran) {
+    return verdict_line(verdict_of(ran.error()), {0, 0, ran.error().message});
+  }
+  phase("check");
+  const NumbersCheck check = check_sampled(ordinary, tensors->tensors, 256, request.seed);
+  return verdict_line(check.passed ? Verdict::passed : Verdict::wrong_result,
+                      {check.error, check.tolerance, check.reason});
+}
+
+std::string handle_request(std::string_view line, void (*phase)(std::string_view)) {
+  const auto request = parse_trial_request(line);
+  if (!request) return verdict_line(Verdict::refused, {0, 0, request.error().message});
+  return try_request(*request, phase);
+}
+
+std::string own_folder() {
+  static const char anchor = 0;
+  Dl_info info{};
+  if (dladdr(&anchor, &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code error;
+  return std::filesystem::canonical(info.dli_fname, error).parent_path().string();
+}
+
+}  // namespace
+
+std::string TrialRequest::to_line() const {
+  return dump_line({{"device", device},
+                    {"problem", problem},
+                    {"solver", solver},
+                    {"allowed", allowed},
+                    {"params", params},
+                    {"workspace_limit", workspace_limit},
+                    {"threads", threads},
+                    {"faults", faults},
+                    {"seed", seed}});
+}
+
+Result<TrialRequest> parse_trial_request(std::string_view line) {
+  try {
+    const Json json = Json::parse(line);
+    TrialRequest request;
+    json.at("device").get_to(request.device);
+    json.at("problem").get_to(request.problem);
+    json.at("solver").get_to(request.solver);
+    json.at("allowed").get_to(request.allowed);
+    json.at("params").get_to(request.params);
+    json.at("workspace_limit").get_to(request.workspace_limit);
+    json.at("threads").get_to(request.threads);
+    json.at("faults").get_to(request.faults);
+    json.at("seed").get_to(request.seed);
+    return request;
+  } catch (const Json::exception& error) {
+    return fail(ErrorCode::invalid_argument, fmt::format("trial request: {}", error.what()));
+  }
+}
+
+std::string to_line(const TrialDetail& detail) {
+  // JSON has no infinity: an error without bound travels as null.
+  return dump_line({{"error", detail.error}, {"tolerance", detail.tolerance}, {"reason", detail.reason}});
+}
+
+TrialDetail parse_trial_detail(std::string_view line) {
+  TrialDetail detail;
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object()) return detail;
+  const auto number = [&json](const char* key) {
+    return json.contains(key) && json[key].is_number() ? json[key].get<double>() : std::numeric_limits<double>::infinity();
+  };
+  detail.error = number("error");
+  detail.tolerance = number("tolerance");
+  if (json.contains("reason") && json["reason"].is_string()) detail.reason = json["reason"].get<std::string>();
+  return detail;
+}
+
+std::chrono::milliseconds trial_deadline(const Problem& problem, const Policy& policy) {
+  if (policy.deadline.count() > 0) return policy.deadline;
+  constexpr double k_start = 2000, k_slow_flops_per_ms = 2e6, k_slow_bytes_per_ms = 2e5;
+  const double work = problem.flops() / k_slow_flops_per_ms + problem.tensor_bytes() / k_slow_bytes_per_ms;
+  constexpr double k_day = 24.0 * 3600 * 1000;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(k_start + work, k_day)));
+}
+
+Result<std::string> probe_program(const Policy& policy) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (!policy.probe.empty()) {
+    if (access(policy.probe.c_str(), X_OK) == 0) return policy.probe;
+    return fail(ErrorCode::io, fmt::format("{} cannot be run; set CONVOY_PROBE to the convoy program", policy.probe));
+  }
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  if (!error && self.filename() == "convoy") return self.string();
+  const std::string folder = own_folder();
+  for (const char* place : {"convoy", "../bin/convoy", "../../bin/convoy"}) {
+    const fs::path candidate = fs::path(folder) / place;
+    if (!folder.empty() && access(candidate.c_str(), X_OK) == 0) return fs::canonical(candidate, error).string();
+  }
+  return fail(ErrorCode::io,
+              fmt::format("no convoy program beside {} or in ../bin; set CONVOY_PROBE to its full path", folder));
+}
+
+int run_probe() { return serve_probe(handle_request, "convoy probe 1"); }
+
+}  // namespace convoy
