@@ -40,7 +40,7 @@ Result<void> set_journal(Database& database, const FileSpec& spec, const FilePla
   for (;;) {
     const auto mode = database.text("PRAGMA journal_mode=" + wanted);
     if (mode) break;  // or another one, where the file system cannot do WAL: slower, as safe
-    if (database.damaged() || std::chrono::steady_clock::now() > deadline) {
+    if (!database.busy() || std::chrono::steady_clock::now() > deadline) {
       return tl::unexpected<Error>(mode.error());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -87,6 +87,8 @@ bool Database::damaged() const {
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
+bool Database::busy() const { return (last_failure_ & 0xff) == SQLITE_BUSY; }
+
 Result<void> Database::execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return error(code, sql.substr(0, 40));

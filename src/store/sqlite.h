@@ -47,6 +47,8 @@ class Database {
   bool moved() const;
   // The latest failure said that the file's content is damaged or that it is no database.
   bool damaged() const;
+  // The latest failure said that somebody else held the file all the time that we waited.
+  bool busy() const;
   void checkpoint_on_close(bool enable);
 
   // Makes an Error of SQLite's answer to `doing` and remembers the answer for damaged().
