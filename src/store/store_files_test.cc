@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "store/schema.h"
-#include "store/store_test_support.h"
+#include "store/store_fixture_test.h"
 
 namespace convoy {
 namespace {

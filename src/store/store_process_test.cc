@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "store/process_identity.h"
-#include "store/store_test_support.h"
+#include "store/store_fixture_test.h"
 
 namespace convoy {
 namespace {

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "store/store_test_support.h"
+#include "store/store_fixture_test.h"
 
 namespace convoy {
 namespace {

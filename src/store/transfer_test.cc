@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "store/records.h"
-#include "store/store_test_support.h"
+#include "store/store_fixture_test.h"
 
 namespace convoy {
 namespace {
