@@ -44,7 +44,7 @@ class Runner {
 
  private:
   Result<void> allocate(const Problem& problem);
-  void time(Convolution& convolution, double first_ms, ProblemReport& report) const;
+  void time(Convolution& convolution, ProblemReport& report) const;
 
   Dispatcher& dispatcher_;
   Limits limits_;
@@ -75,9 +75,11 @@ Result<void> Runner::allocate(const Problem& problem) {
   return {};
 }
 
-// Up to seven runs or 0.3 s. Where the first run took seconds it stands for the time: repeating it tells little more.
-void Runner::time(Convolution& convolution, double first_ms, ProblemReport& report) const {
+// Up to seven runs or 0.3 s. Where the first run of the chosen solver took seconds it stands for the time: repeating it
+// tells little more.
+void Runner::time(Convolution& convolution, ProblemReport& report) const {
   constexpr double k_long_ms = 2000, k_sampling_ms = 300;
+  const double first_ms = report.attempts.back().milliseconds;
   std::vector<double> samples;
   const Stopwatch total;
   while (first_ms < k_long_ms && samples.size() < 7 && (samples.empty() || total.milliseconds() < k_sampling_ms)) {
@@ -110,15 +112,13 @@ ProblemReport Runner::run(const SourcedProblem& input) {
     report.reason = ready.error().message;
     return report;
   }
-  const Stopwatch first;
   const auto ran = (*convolution)->run(tensors_);
-  const double first_ms = first.milliseconds();
-  if (ran) time(**convolution, first_ms, report);
   const Convolution::Report outcome = (*convolution)->report();
   report.attempts = outcome.attempts;
   if (!ran) {
     report.reason = ran.error().message;
   } else {
+    time(**convolution, report);
     report.status = RunStatus::completed;
     report.tier = outcome.tier;
     report.solver = outcome.solver;

@@ -181,14 +181,14 @@ std::string FaultPlan::label(std::string_view solver_id) const {
 Result<FaultPlan> parse_faults(std::string_view text) {
   FaultPlan plan;
   plan.text_ = text;
-  while (!text.empty()) {
+  if (text.empty()) return plan;
+  for (;;) {
     const auto comma = text.find(',');
     CONVOY_TRY(Fault fault, parse_fault(text.substr(0, comma)));
     plan.faults_.push_back(std::move(fault));
-    if (comma == std::string_view::npos) break;
+    if (comma == std::string_view::npos) return plan;
     text.remove_prefix(comma + 1);
   }
-  return plan;
 }
 
 Result<std::unique_ptr<Plan>> plan_with_faults(const Solver& solver, const Problem& problem, Device& device,
