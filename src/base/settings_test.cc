@@ -42,9 +42,7 @@ class SettingsTest : public testing::Test {
       ::setenv(name.c_str(), value, 1);
     }
   }
-  std::string write_user_file(std::string_view content) {
-    return folder_.write("convoy/convoy.conf", content);
-  }
+  std::string write_user_file(std::string_view content) { return folder_.write("convoy/convoy.conf", content); }
   static std::string problems(const Settings& settings) {
     std::string all;
     for (const std::string& problem : settings.problems()) all += problem + "\n";
@@ -140,11 +138,10 @@ TEST_F(SettingsTest, FileSyntax) {
   const Settings settings = Settings::load();
   EXPECT_EQ(settings.text("cache_dir"), "/tmp/a#b");
   EXPECT_EQ(settings.integer("threads"), 5) << "the last line counts, newline or not";
-  EXPECT_EQ(problems(settings),
-            file + ":5: \"no equals sign\" has no '='; write key = value\n" + file +
-                ":6: no setting is called \"startegy\"; did you mean \"strategy\"?\n" + file +
-                ":7: no setting is called \"quite_unknown_thing\"\n" + file +
-                ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, immediate\n");
+  EXPECT_EQ(problems(settings), file + ":5: \"no equals sign\" has no '='; write key = value\n" + file +
+                                    ":6: no setting is called \"startegy\"; did you mean \"strategy\"?\n" + file +
+                                    ":7: no setting is called \"quite_unknown_thing\"\n" + file +
+                                    ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, immediate\n");
 }
 
 TEST_F(SettingsTest, TheFileMayBeALinkButNotEverybodysNorHuge) {
@@ -201,7 +198,7 @@ TEST_F(SettingsTest, Bytes) {
     EXPECT_EQ(settings.integer("memory_limit"), value) << text;
   }
   for (const char* bad :
-       {"", "M", "-1", "4GB", "4GiBi", "1.5G", "8388608T", "99999999999999999999", "0x10", "4G4"}) {
+       {"", "M", "-1", "4GB", "4GiBi", "1.5G", "8388608T", "16777217T", "99999999999999999999", "0x10", "4G4"}) {
     EXPECT_FALSE(settings.set("memory_limit", bad)) << bad;
   }
 }
@@ -241,11 +238,8 @@ TEST_F(SettingsTest, PathsAndText) {
 }
 
 TEST_F(SettingsTest, MiopensSpellings) {
-  const std::map<std::string, std::string> spellings{{"FAST", "fast"},
-                                                     {"2", "fast"},
-                                                     {"normal", "normal"},
-                                                     {"5", "dynamic_hybrid"},
-                                                     {"7", "trust_verify_full"}};
+  const std::map<std::string, std::string> spellings{
+      {"FAST", "fast"}, {"2", "fast"}, {"normal", "normal"}, {"5", "dynamic_hybrid"}, {"7", "trust_verify_full"}};
   for (const auto& [given, meant] : spellings) {
     set_variable("MIOPEN_FIND_MODE", given.c_str());
     const Settings settings = Settings::load();
@@ -257,14 +251,13 @@ TEST_F(SettingsTest, MiopensSpellings) {
 TEST_F(SettingsTest, WhatMiopenDoesWithABadValueIsSaid) {
   set_variable("MIOPEN_FIND_MODE", "quick");
   set_variable("MIOPEN_DEBUG_CONV_FFT", "maybe");
-  EXPECT_EQ(
-      problems(Settings::load()),
-      "MIOPEN_FIND_MODE: miopen.find_mode = \"quick\" is not accepted; use normal (1), fast (2), hybrid (3), "
-      "dynamic_hybrid (5), trust_verify (6), trust_verify_full (7); MIOpen itself answers it with error text "
-      "\"stoul\" and status 7\n"
-      "MIOPEN_DEBUG_CONV_FFT: miopen.conv_fft = \"maybe\" is not accepted; use 1/0, yes/no, on/off, "
-      "true/false, "
-      "enable/disable; newer versions of MIOpen throw on it\n");
+  EXPECT_EQ(problems(Settings::load()),
+            "MIOPEN_FIND_MODE: miopen.find_mode = \"quick\" is not accepted; use normal (1), fast (2), hybrid (3), "
+            "dynamic_hybrid (5), trust_verify (6), trust_verify_full (7); MIOpen itself answers it with error text "
+            "\"stoul\" and status 7\n"
+            "MIOPEN_DEBUG_CONV_FFT: miopen.conv_fft = \"maybe\" is not accepted; use 1/0, yes/no, on/off, "
+            "true/false, "
+            "enable/disable; newer versions of MIOpen throw on it\n");
   set_variable("MIOPEN_DEBUG_CONV_FFT", nullptr);
   set_variable("MIOPEN_FIND_MODE", "4");
   const std::string reserved = problems(Settings::load());
@@ -287,8 +280,7 @@ TEST_F(SettingsTest, MiopensLogLevelCountsWhereOursIsNotSet) {
 TEST_F(SettingsTest, AMisspeltVariableIsReported) {
   set_variable("CONVOY_STRATEGEY", "cpu");
   set_variable("CONVOY_SOMEBODY_ELSES_AFFAIR", "1");
-  EXPECT_EQ(problems(Settings::load()),
-            "CONVOY_STRATEGEY: no such variable; did you mean CONVOY_STRATEGY?\n");
+  EXPECT_EQ(problems(Settings::load()), "CONVOY_STRATEGEY: no such variable; did you mean CONVOY_STRATEGY?\n");
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ tl::unexpected<Error> system_failure(std::string_view what, int error) {
   return fail(ErrorCode::io, fmt::format("{}: {}", what, std::strerror(error)));
 }
 
-// Where the host program has closed its own stdin, a new descriptor may be number 0, and the child's dup2
-// would clash.
+// Where the host program has closed its own stdout, a new descriptor may be number 1, and whatever the host
+// prints from then on would go to the child.
 bool move_above_stdio(Descriptor& descriptor) {
   if (descriptor.get() > STDERR_FILENO) return true;
   descriptor = Descriptor(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
@@ -66,8 +66,8 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& repl
   const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
   std::vector<std::string> result;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const bool replaced = std::ranges::any_of(
-        replacements, [&](const std::string& ours) { return name_of(ours) == name_of(*entry); });
+    const bool replaced =
+        std::ranges::any_of(replacements, [&](const std::string& ours) { return name_of(ours) == name_of(*entry); });
     if (!replaced) result.emplace_back(*entry);
   }
   result.insert(result.end(), replacements.begin(), replacements.end());
@@ -135,9 +135,8 @@ class SpawnRecipe {
 
 Result<SpawnedChild> spawn_child(const SubprocessCommand& command) {
   if (command.argv.empty() || !command.argv[0].starts_with('/')) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("a program is started by its absolute path, not as \"{}\"",
-                            command.argv.empty() ? "" : command.argv[0]));
+    return fail(ErrorCode::invalid_argument, fmt::format("a program is started by its absolute path, not as \"{}\"",
+                                                         command.argv.empty() ? "" : command.argv[0]));
   }
   Channels channels;
   CONVOY_CHECK(open_channels(channels));
@@ -146,8 +145,7 @@ Result<SpawnedChild> spawn_child(const SubprocessCommand& command) {
   int error = recipe.prepare(channels);
   if (error == 0) error = recipe.spawn(pid, command.argv, merged_environment(command.environment));
   if (error != 0) return system_failure("cannot start " + command.argv[0], error);
-  return SpawnedChild{pid, std::move(channels.our_in), std::move(channels.our_out),
-                      std::move(channels.our_error)};
+  return SpawnedChild{pid, std::move(channels.our_in), std::move(channels.our_out), std::move(channels.our_error)};
 }
 
 }  // namespace convoy
