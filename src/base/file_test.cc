@@ -93,8 +93,7 @@ TEST(WriteFile, FailuresNameTheFile) {
   const std::string nowhere = folder.file("no/such/folder/file");
   EXPECT_NE(message(write_file_atomically(nowhere, "x")).find(nowhere), std::string::npos);
   std::filesystem::create_directory(folder.file("folder"));
-  EXPECT_NE(message(write_file_atomically(folder.file("folder"), "x")).find("cannot replace"),
-            std::string::npos);
+  EXPECT_NE(message(write_file_atomically(folder.file("folder"), "x")).find("cannot replace"), std::string::npos);
   EXPECT_EQ(folder.entries(), 1) << "a temporary file is left";
 }
 
@@ -128,8 +127,7 @@ TEST(WriteFile, ReadersNeverSeeHalves) {
   int reads = 0;
   while (!done) {
     const auto content = read_file(path, 1 << 20);
-    if (!content || content->size() != 200'000 ||
-        content->find_first_not_of((*content)[0]) != std::string::npos) {
+    if (!content || content->size() != 200'000 || content->find_first_not_of((*content)[0]) != std::string::npos) {
       ADD_FAILURE() << "half a file: " << message(content);
       break;
     }
@@ -172,8 +170,7 @@ TEST(PrivateFolder, RefusesWhatBelongsToAnotherUser) {
   }
   ASSERT_TRUE(make_private_folder(folder.file("given")));
   ASSERT_EQ(::chown(folder.file("given").c_str(), 12345, 12345), 0);
-  EXPECT_NE(message(make_private_folder(folder.file("given"))).find("belongs to user 12345"),
-            std::string::npos);
+  EXPECT_NE(message(make_private_folder(folder.file("given"))).find("belongs to user 12345"), std::string::npos);
 }
 
 TEST(NetworkFilesystem, LocalOnesAreNot) {

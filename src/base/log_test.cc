@@ -15,8 +15,7 @@ class LogTest : public testing::Test {
  protected:
   void TearDown() override { set_log_sink(nullptr, LogLevel::quiet); }
   void listen(LogLevel level) {
-    set_log_sink(
-        [this](LogLevel line_level, std::string_view text) { lines_.emplace_back(line_level, text); }, level);
+    set_log_sink([this](LogLevel line_level, std::string_view text) { lines_.emplace_back(line_level, text); }, level);
   }
   std::vector<std::pair<LogLevel, std::string>> lines_;
 };
@@ -36,8 +35,7 @@ TEST_F(LogTest, OnlyTheLevelAndMoreUrgent) {
   log(LogLevel::warning, "b");
   log(LogLevel::info, "c");
   log_line(LogLevel::trace, "d");
-  const std::vector<std::pair<LogLevel, std::string>> expected{{LogLevel::error, "a 1"},
-                                                               {LogLevel::warning, "b"}};
+  const std::vector<std::pair<LogLevel, std::string>> expected{{LogLevel::error, "a 1"}, {LogLevel::warning, "b"}};
   EXPECT_EQ(lines_, expected);
 }
 

@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <gtest/gtest.h>
 
 namespace convoy {
 
@@ -17,7 +17,7 @@ class TestFolder {
  public:
   TestFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "convoy-test-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(pattern.data()), nullptr) << pattern;
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::system_error(errno, std::generic_category(), pattern);
     path_ = pattern;
   }
   ~TestFolder() {
