@@ -90,8 +90,7 @@ Result<void> create_missing_folders(const std::string& path) {
 Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
   const Descriptor file(::open(path.c_str(), k_read_flags | O_NOFOLLOW));
   if (!file.valid() && errno == ELOOP) {
-    return fail(ErrorCode::io,
-                fmt::format("{}: is a symbolic link, which is not followed; name its target", path));
+    return fail(ErrorCode::io, fmt::format("{}: is a symbolic link, which is not followed; name its target", path));
   }
   if (!file.valid()) return io_failure(path, "open", errno);
   return read_descriptor(file.get(), path, limit);
@@ -104,8 +103,8 @@ Result<std::optional<std::string>> read_configuration(const std::string& path, s
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return io_failure(path, "inspect", errno);
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    return fail(ErrorCode::io, fmt::format("{}: belongs to user {}, which is neither you nor root: ignored",
-                                           path, status.st_uid));
+    return fail(ErrorCode::io,
+                fmt::format("{}: belongs to user {}, which is neither you nor root: ignored", path, status.st_uid));
   }
   if ((status.st_mode & S_IWOTH) != 0) {
     return fail(ErrorCode::io, fmt::format("{}: everyone may write it: ignored; chmod o-w it", path));
@@ -121,8 +120,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
   if (!file.valid()) return io_failure(path, "create a temporary file beside it", errno);
   const auto publish = [&]() -> Result<void> {
     CONVOY_CHECK(write_all(file.get(), path, content));
-    if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
-      return io_failure(path, "set the mode of", errno);
+    if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0) return io_failure(path, "set the mode of", errno);
     if (::fsync(file.get()) != 0) return io_failure(path, "flush", errno);
     if (std::rename(temporary.c_str(), path.c_str()) != 0) return io_failure(path, "replace", errno);
     return {};
@@ -134,8 +132,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
   // The new name survives a power cut only once the folder is flushed; file systems that cannot flush folders
   // say EINVAL.
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL)
-    return io_failure(folder, "flush", errno);
+  if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL) return io_failure(folder, "flush", errno);
   return {};
 }
 
@@ -145,15 +142,14 @@ Result<void> make_private_folder(const std::string& path) {
   CONVOY_CHECK(create_missing_folders(name));
   const Descriptor folder(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder.valid() && (errno == ENOTDIR || errno == ELOOP)) {
-    return fail(ErrorCode::io,
-                fmt::format("{}: is a link or no folder; remove it or name another folder", name));
+    return fail(ErrorCode::io, fmt::format("{}: is a link or no folder; remove it or name another folder", name));
   }
   if (!folder.valid()) return io_failure(name, "open", errno);
   struct stat status {};
   if (::fstat(folder.get(), &status) != 0) return io_failure(name, "inspect", errno);
   if (status.st_uid != ::geteuid()) {
-    return fail(ErrorCode::io, fmt::format("{}: belongs to user {}, we are {}; name a folder of your own",
-                                           name, status.st_uid, ::geteuid()));
+    return fail(ErrorCode::io, fmt::format("{}: belongs to user {}, we are {}; name a folder of your own", name,
+                                           status.st_uid, ::geteuid()));
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return fail(ErrorCode::io, fmt::format("{}: others may write into it; chmod go-w it", name));

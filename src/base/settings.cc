@@ -135,8 +135,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest_name(std::string_view wrong, std::string_view SettingRow::*member) {
   constexpr std::size_t k_longest = 64;
   if (wrong.size() > k_longest) return {};
-  const auto* best = std::ranges::min_element(
-      k_rows, {}, [&](const SettingRow& row) { return edit_distance(wrong, row.*member); });
+  const auto* best =
+      std::ranges::min_element(k_rows, {}, [&](const SettingRow& row) { return edit_distance(wrong, row.*member); });
   return edit_distance(wrong, best->*member) <= 1 + wrong.size() / 5 ? best->*member : std::string_view{};
 }
 
@@ -222,14 +222,14 @@ void Settings::load_environment() {
     if (value.empty()) continue;
     const auto done = set(row.key, value, Origin::environment, row.environment);
     if (!done) {
-      problems_.push_back(fmt::format("{}: {}{}", row.environment, done.error().message,
-                                      miopen_reaction(row, trimmed(value))));
+      problems_.push_back(
+          fmt::format("{}: {}{}", row.environment, done.error().message, miopen_reaction(row, trimmed(value))));
     }
   }
   if (origin("log_level") != Origin::environment && integer("miopen.log_level") > 0) {
     const Value& theirs = find("miopen.log_level");
-    values_.insert_or_assign("log_level", Value{*accepted_value(*find_row("log_level"), theirs.text),
-                                                theirs.origin, theirs.place});
+    values_.insert_or_assign("log_level",
+                             Value{*accepted_value(*find_row("log_level"), theirs.text), theirs.origin, theirs.place});
   }
   // A misspelt variable would be silently ignored for ever.
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
@@ -242,8 +242,7 @@ void Settings::load_environment() {
   }
 }
 
-Result<void> Settings::set(std::string_view key, std::string_view value, Origin origin,
-                           std::string_view place) {
+Result<void> Settings::set(std::string_view key, std::string_view value, Origin origin, std::string_view place) {
   const SettingRow* row = find_row(key);
   if (row == nullptr) {
     const std::string_view meant = nearest_name(key, &SettingRow::key);
