@@ -22,7 +22,7 @@ namespace convoy {
 namespace {
 
 using enum SettingKind;
-constexpr std::uint64_t k_file_limit = 64 * 1024;
+constexpr std::uint64_t k_file_limit = 65536;
 constexpr std::int64_t k_any = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view k_log_levels = "quiet=1|error=2|error=3|warning=4|info=5|debug=6|trace=7";
 
