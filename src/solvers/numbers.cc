@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
+#include <numeric>
+#include <optional>
 #include <vector>
 
 #include "base/parallel.h"
@@ -70,8 +72,8 @@ void note(NumbersCheck& check, std::int64_t index, double got, double want, doub
   check.error = error;
   if (error <= check.tolerance) return;
   check.passed = false;
-  check.reason = fmt::format("element {} is {:.9g} where {:.9g} belongs (error {:.2g}, tolerance {:.2g})",
-                             index, got, want, error, check.tolerance);
+  check.reason = fmt::format("element {} is {:.9g} where {:.9g} belongs (error {:.2g}, tolerance {:.2g})", index, got,
+                             want, error, check.tolerance);
 }
 
 const void* output_of(const Problem& problem, const Tensors& tensors) {
@@ -95,9 +97,78 @@ std::vector<std::int64_t> sample_indices(std::int64_t elements, std::int64_t sam
   }
   indices = {0, elements - 1};
   for (std::int64_t i = 2; i < samples; ++i) {
-    indices.push_back(static_cast<std::int64_t>(mix(seed + static_cast<std::uint64_t>(i)) %
-                                                static_cast<std::uint64_t>(elements)));
+    indices.push_back(
+        static_cast<std::int64_t>(mix(seed + static_cast<std::uint64_t>(i)) % static_cast<std::uint64_t>(elements)));
   }
+  return indices;
+}
+
+// The logical index of the output element at a memory offset; nothing for the gaps that strides leave.
+std::optional<std::int64_t> logical_index(const Problem& problem, std::int64_t offset) {
+  const TensorRole role = problem.output_role();
+  const Dims sizes = problem.dims(role), strides = problem.strides(role);
+  const auto rank = static_cast<std::size_t>(2 + problem.rank);
+  std::vector<std::size_t> order(rank);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return strides[a] > strides[b]; });
+  Dims position{};
+  for (const std::size_t dim : order) {
+    if (sizes[dim] == 1) continue;
+    position[dim] = offset / strides[dim];
+    if (position[dim] >= sizes[dim]) return std::nullopt;
+    offset -= position[dim] * strides[dim];
+  }
+  if (offset != 0) return std::nullopt;
+  std::int64_t index = 0;
+  for (std::size_t dim = 0; dim < rank; ++dim) index = index * sizes[dim] + position[dim];
+  return index;
+}
+
+// Logical indices of the first few output elements whose exponent is all ones: NaN or infinity. Gaps that strides leave may
+// hold anything.
+constexpr std::size_t k_suspects = 8;
+
+template <typename Bits>
+std::vector<std::int64_t> non_finite_indices(const Problem& problem, const void* output, Bits exponent) {
+  const auto* elements = static_cast<const Bits*>(output);
+  std::vector<std::int64_t> found;
+  std::mutex mutex;
+  parallel_for(problem.span(problem.output_role()), 1 << 18, 0, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t offset = begin; offset < end; ++offset) {
+      if ((elements[offset] & exponent) != exponent) continue;
+      const auto index = logical_index(problem, offset);
+      if (!index) continue;
+      const std::lock_guard lock(mutex);
+      if (found.size() >= k_suspects) return;
+      found.push_back(*index);
+    }
+  });
+  return found;
+}
+
+std::vector<std::int64_t> non_finite_indices(const Problem& problem, const void* output) {
+  switch (problem.dtype_of(problem.output_role())) {
+    case Dtype::f32:
+      return non_finite_indices<std::uint32_t>(problem, output, 0x7f800000U);
+    case Dtype::f16:
+      return non_finite_indices<std::uint16_t>(problem, output, 0x7c00U);
+    case Dtype::bf16:
+      return non_finite_indices<std::uint16_t>(problem, output, 0x7f80U);
+    case Dtype::f64:
+      return non_finite_indices<std::uint64_t>(problem, output, 0x7ff0000000000000ULL);
+    case Dtype::i8:
+    case Dtype::i32:
+      return {};
+  }
+  return {};
+}
+
+// Elements to compare: a sample, and the first few that are not finite. (Where infinity is the right answer they pass.)
+std::vector<std::int64_t> indices_to_check(const Problem& problem, const void* output, std::int64_t samples,
+                                           std::uint64_t seed) {
+  auto indices = sample_indices(problem.elements(problem.output_role()), samples, seed);
+  const auto suspects = non_finite_indices(problem, output);
+  indices.insert(indices.end(), suspects.begin(), suspects.end());
   return indices;
 }
 
@@ -107,8 +178,7 @@ double tolerance_of(const Problem& problem) {
   const Dtype output = problem.dtype_of(problem.output_role());
   if (output == Dtype::i32) return 0;
   const double sum = problem.dtype == Dtype::f64 ? 0x1p-53 : 0x1p-24;
-  return 2 * unit_roundoff(output) +
-         (16 + 8 * std::sqrt(static_cast<double>(problem.reduction_length()))) * sum;
+  return 2 * unit_roundoff(output) + (16 + 8 * std::sqrt(static_cast<double>(problem.reduction_length()))) * sum;
 }
 
 void fill_random(void* data, Dtype dtype, std::int64_t count, std::uint64_t seed, int threads) {
@@ -139,24 +209,21 @@ NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int s
   const Dtype dtype = geometry.output_dtype;
   const std::int64_t affordable =
       std::max<std::int64_t>(8, k_products / std::max<std::int64_t>(1, problem.reduction_length()));
-  const auto indices = sample_indices(problem.elements(problem.output_role()),
-                                      std::min<std::int64_t>(samples, affordable), seed);
   const void* output = output_of(problem, tensors);
+  const auto indices = indices_to_check(problem, output, std::min<std::int64_t>(samples, affordable), seed);
   std::mutex mutex;
-  const auto grain =
-      std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, problem.reduction_length()));
-  parallel_for(
-      static_cast<std::int64_t>(indices.size()), grain, 0, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          const std::int64_t index = indices[static_cast<std::size_t>(i)];
-          const PointValue want = reference_point(geometry, tensors, index);
-          const double got = load_element(output, dtype, output_offset(geometry, index));
-          const double value = problem.dtype == Dtype::i8 ? rounded_to(dtype, want.value) : want.value;
-          const double error = error_of(got, value, std::sqrt(want.square_sum), dtype);
-          const std::lock_guard lock(mutex);
-          note(check, index, got, value, error);
-        }
-      });
+  const auto grain = std::max<std::int64_t>(1, (1 << 18) / std::max<std::int64_t>(1, problem.reduction_length()));
+  parallel_for(static_cast<std::int64_t>(indices.size()), grain, 0, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t index = indices[static_cast<std::size_t>(i)];
+      const PointValue want = reference_point(geometry, tensors, index);
+      const double got = load_element(output, dtype, output_offset(geometry, index));
+      const double value = problem.dtype == Dtype::i8 ? rounded_to(dtype, want.value) : want.value;
+      const double error = error_of(got, value, std::sqrt(want.square_sum), dtype);
+      const std::lock_guard lock(mutex);
+      note(check, index, got, value, error);
+    }
+  });
   return check;
 }
 

@@ -2,6 +2,7 @@
 // the whole.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 #include <random>
 #include <string>
@@ -181,6 +182,29 @@ TEST(Numbers, a_wrong_element_is_found) {
     y[17] = wrong;
     EXPECT_FALSE(check_sampled(*problem, sample.tensors(), 1000, 1).passed) << wrong;
     EXPECT_FALSE(check_full(*problem, sample.tensors(), expected.data()).passed) << wrong;
+  }
+}
+
+// One NaN among many elements, in memory orders that do not follow the logical one.
+TEST(Numbers, a_single_nan_is_found_in_any_layout) {
+  for (const char* text : {"fwd:f32:nhwc:n2c8h30w30:k4r3s3:pad1x1:stride1x1:dil1x1:g1",
+                           "bwd:f16:nchw:n2c8h30w30:k4r3s3:pad1x1:stride1x1:dil1x1:g1",
+                           "wrw:bf16:nhwc:n1c40h6w6:k40r3s3:pad1x1:stride1x1:dil1x1:g1",
+                           "fwd:f64:nchw:n2c4h30w30:k4r3s3:pad1x1:stride1x1:dil1x1:g1:ys8000x2000x60x2"}) {
+    const auto problem = parse_problem(text);
+    ASSERT_TRUE(problem) << problem.error().message;
+    auto device = make_cpu_device();
+    const auto plan = find_solver("reference")->plan(*problem, *device, {});
+    Sample sample(*problem);
+    ASSERT_TRUE((*plan)->run(sample.tensors(), nullptr));
+    EXPECT_TRUE(check_sampled(*problem, sample.tensors(), 4, 1).passed) << text;
+    const TensorRole role = problem->output_role();
+    // An element that four samples do not meet, by its strides.
+    const Dims strides = problem->strides(role);
+    const std::int64_t offset = strides[0] + 2 * strides[1] + 2 * strides[2] + strides[3];
+    const auto bytes = static_cast<std::size_t>(size_of(problem->dtype_of(role)));
+    std::memset(static_cast<char*>(sample.output()) + static_cast<std::size_t>(offset) * bytes, 0xff, bytes);
+    EXPECT_FALSE(check_sampled(*problem, sample.tensors(), 4, 1).passed) << text;
   }
 }
 
