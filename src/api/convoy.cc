@@ -29,7 +29,9 @@ namespace {
 
 thread_local std::string t_last_error;
 
-convoy_status status_of(ErrorCode code) { return static_cast<convoy_status>(code); }
+convoy_status status_of(ErrorCode code) {
+  return static_cast<convoy_status>(code);
+}
 
 template <typename Body>
 convoy_status guarded(Body body) noexcept {
@@ -79,9 +81,12 @@ Spatial spatial_of(const std::int64_t (&values)[CONVOY_MAX_RANK], int rank, std:
 Result<Problem> problem_of(const convoy_problem_desc& desc) {
   // Enums from C may hold any number.
   const auto in_range = [](int value, int last) { return value >= 0 && value <= last; };
-  if (!in_range(desc.direction, CONVOY_BACKWARD_WEIGHTS)) return fail(ErrorCode::invalid_argument, "direction is no convoy_direction");
-  if (!in_range(desc.dtype, CONVOY_I8)) return fail(ErrorCode::invalid_argument, "dtype is no convoy_dtype for a problem");
-  if (!in_range(desc.layout, CONVOY_CHANNELS_LAST)) return fail(ErrorCode::invalid_argument, "layout is no convoy_layout");
+  if (!in_range(desc.direction, CONVOY_BACKWARD_WEIGHTS))
+    return fail(ErrorCode::invalid_argument, "direction is no convoy_direction");
+  if (!in_range(desc.dtype, CONVOY_I8))
+    return fail(ErrorCode::invalid_argument, "dtype is no convoy_dtype for a problem");
+  if (!in_range(desc.layout, CONVOY_CHANNELS_LAST))
+    return fail(ErrorCode::invalid_argument, "layout is no convoy_layout");
   Problem problem;
   problem.direction = static_cast<Direction>(desc.direction);
   problem.dtype = static_cast<Dtype>(desc.dtype);
@@ -122,7 +127,8 @@ Result<void> check_tensors(const Problem& problem, const Tensors& tensors) {
 
 nlohmann::json statistics_to_json(const Statistics& statistics) {
   nlohmann::json tiers;
-  for (std::size_t i = 0; i < k_tiers; ++i) tiers[std::string(to_string(static_cast<Tier>(i)))] = statistics.calls_per_tier[i];
+  for (std::size_t i = 0; i < k_tiers; ++i)
+    tiers[std::string(to_string(static_cast<Tier>(i)))] = statistics.calls_per_tier[i];
   nlohmann::json problems = nlohmann::json::array();
   for (const ProblemStatistics& one : statistics.per_problem) {
     nlohmann::json attempts = nlohmann::json::array();
@@ -139,10 +145,14 @@ nlohmann::json statistics_to_json(const Statistics& statistics) {
                         {"calls", one.calls},
                         {"attempts", std::move(attempts)}});
   }
-  return {{"problems", statistics.problems}, {"calls", statistics.calls},
-          {"calls_per_tier", tiers},         {"fallbacks", statistics.fallbacks},
-          {"causes", statistics.causes},     {"quarantined", statistics.quarantined},
-          {"children_started", statistics.children_started}, {"per_problem", std::move(problems)}};
+  return {{"problems", statistics.problems},
+          {"calls", statistics.calls},
+          {"calls_per_tier", tiers},
+          {"fallbacks", statistics.fallbacks},
+          {"causes", statistics.causes},
+          {"quarantined", statistics.quarantined},
+          {"children_started", statistics.children_started},
+          {"per_problem", std::move(problems)}};
 }
 
 }  // namespace
@@ -153,23 +163,35 @@ using convoy::Result;
 
 extern "C" {
 
-const char* convoy_version(void) { return CONVOY_VERSION; }
+const char* convoy_version(void) {
+  return CONVOY_VERSION;
+}
 
 const char* convoy_status_name(convoy_status status) {
   switch (status) {
-    case CONVOY_SUCCESS: return "CONVOY_SUCCESS";
-    case CONVOY_INVALID_ARGUMENT: return "CONVOY_INVALID_ARGUMENT";
-    case CONVOY_UNSUPPORTED: return "CONVOY_UNSUPPORTED";
-    case CONVOY_OUT_OF_MEMORY: return "CONVOY_OUT_OF_MEMORY";
-    case CONVOY_IO: return "CONVOY_IO";
-    case CONVOY_DEVICE: return "CONVOY_DEVICE";
-    case CONVOY_INTERNAL: return "CONVOY_INTERNAL";
-    case CONVOY_INTERRUPTED: return "CONVOY_INTERRUPTED";
+    case CONVOY_SUCCESS:
+      return "CONVOY_SUCCESS";
+    case CONVOY_INVALID_ARGUMENT:
+      return "CONVOY_INVALID_ARGUMENT";
+    case CONVOY_UNSUPPORTED:
+      return "CONVOY_UNSUPPORTED";
+    case CONVOY_OUT_OF_MEMORY:
+      return "CONVOY_OUT_OF_MEMORY";
+    case CONVOY_IO:
+      return "CONVOY_IO";
+    case CONVOY_DEVICE:
+      return "CONVOY_DEVICE";
+    case CONVOY_INTERNAL:
+      return "CONVOY_INTERNAL";
+    case CONVOY_INTERRUPTED:
+      return "CONVOY_INTERRUPTED";
   }
   return "unknown convoy_status";
 }
 
-const char* convoy_last_error(void) { return convoy::t_last_error.c_str(); }
+const char* convoy_last_error(void) {
+  return convoy::t_last_error.c_str();
+}
 
 convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {
   return convoy::guarded([&]() -> Result<void> {
@@ -198,7 +220,9 @@ convoy_status convoy_create(convoy_handle* handle, const char* device, const cha
   });
 }
 
-void convoy_destroy(convoy_handle handle) { delete handle; }
+void convoy_destroy(convoy_handle handle) {
+  delete handle;
+}
 
 const char* convoy_device_name(convoy_handle handle) {
   return handle == nullptr ? "" : handle->dispatcher->context().device().info().name.c_str();
@@ -230,15 +254,20 @@ convoy_status convoy_problem_parse(convoy_problem* problem, const char* text) {
   });
 }
 
-void convoy_problem_destroy(convoy_problem problem) { delete problem; }
+void convoy_problem_destroy(convoy_problem problem) {
+  delete problem;
+}
 
-const char* convoy_problem_string(convoy_problem problem) { return problem == nullptr ? "" : problem->text.c_str(); }
+const char* convoy_problem_string(convoy_problem problem) {
+  return problem == nullptr ? "" : problem->text.c_str();
+}
 
 convoy_status convoy_problem_sizes(convoy_problem problem, convoy_tensor tensor, int64_t* sizes) {
   return convoy::guarded([&]() -> Result<void> {
     if (problem == nullptr) return convoy::null_argument("problem");
     if (sizes == nullptr) return convoy::null_argument("sizes");
-    if (tensor < CONVOY_X || tensor > CONVOY_Y) return convoy::fail(ErrorCode::invalid_argument, "tensor is no convoy_tensor");
+    if (tensor < CONVOY_X || tensor > CONVOY_Y)
+      return convoy::fail(ErrorCode::invalid_argument, "tensor is no convoy_tensor");
     const convoy::Dims dims = problem->problem.dims(static_cast<convoy::TensorRole>(tensor));
     std::copy_n(dims.begin(), 2 + problem->problem.rank, sizes);
     return {};
@@ -262,7 +291,9 @@ convoy_status convoy_plan_create(convoy_plan* plan, convoy_handle handle, convoy
   });
 }
 
-void convoy_plan_destroy(convoy_plan plan) { delete plan; }
+void convoy_plan_destroy(convoy_plan plan) {
+  delete plan;
+}
 
 convoy_status convoy_plan_prepare(convoy_plan plan) {
   return convoy::guarded([&]() -> Result<void> {
@@ -271,7 +302,9 @@ convoy_status convoy_plan_prepare(convoy_plan plan) {
   });
 }
 
-int64_t convoy_plan_workspace_bytes(convoy_plan plan) { return plan == nullptr ? 0 : plan->convolution->workspace_bytes(); }
+int64_t convoy_plan_workspace_bytes(convoy_plan plan) {
+  return plan == nullptr ? 0 : plan->convolution->workspace_bytes();
+}
 
 const char* convoy_plan_solver(convoy_plan plan) {
   thread_local std::string name;
