@@ -117,6 +117,7 @@ class Plan {
   void run(void* x, void* w, void* y, void* workspace = nullptr, std::int64_t workspace_bytes = 0) {
     detail::check(convoy_run(object_.get(), x, w, y, workspace, workspace_bytes));
   }
+  convoy_plan get() const noexcept { return object_.get(); }
 
  private:
   detail::Owned<convoy_plan_s, convoy_plan_destroy> object_;

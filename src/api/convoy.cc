@@ -33,6 +33,20 @@ convoy_status status_of(ErrorCode code) {
   return static_cast<convoy_status>(code);
 }
 
+// A C caller may put any number into an enum, which C++ must not even look at as one.
+template <typename Enum>
+int number_of(const Enum& value) {
+  static_assert(sizeof(Enum) == sizeof(int));
+  int number = 0;
+  std::memcpy(&number, &value, sizeof number);
+  return number;
+}
+
+template <typename Enum>
+bool is_one_of_the_first(const Enum& value, Enum last) {
+  return number_of(value) >= 0 && number_of(value) <= static_cast<int>(last);
+}
+
 template <typename Body>
 convoy_status guarded(Body body) noexcept {
   try {
@@ -41,7 +55,7 @@ convoy_status guarded(Body body) noexcept {
     t_last_error = std::move(result.error().message);
     return status_of(result.error().code);
   } catch (const std::bad_alloc&) {
-    t_last_error.clear();
+    t_last_error = "out of memory";  // short enough to need none
     return CONVOY_OUT_OF_MEMORY;
   } catch (const std::exception& error) {
     try {
@@ -79,13 +93,11 @@ Spatial spatial_of(const std::int64_t (&values)[CONVOY_MAX_RANK], int rank, std:
 }
 
 Result<Problem> problem_of(const convoy_problem_desc& desc) {
-  // Enums from C may hold any number.
-  const auto in_range = [](int value, int last) { return value >= 0 && value <= last; };
-  if (!in_range(desc.direction, CONVOY_BACKWARD_WEIGHTS))
+  if (!is_one_of_the_first(desc.direction, CONVOY_BACKWARD_WEIGHTS))
     return fail(ErrorCode::invalid_argument, "direction is no convoy_direction");
-  if (!in_range(desc.dtype, CONVOY_I8))
+  if (!is_one_of_the_first(desc.dtype, CONVOY_I8))
     return fail(ErrorCode::invalid_argument, "dtype is no convoy_dtype for a problem");
-  if (!in_range(desc.layout, CONVOY_CHANNELS_LAST))
+  if (!is_one_of_the_first(desc.layout, CONVOY_CHANNELS_LAST))
     return fail(ErrorCode::invalid_argument, "layout is no convoy_layout");
   Problem problem;
   problem.direction = static_cast<Direction>(desc.direction);
@@ -168,7 +180,7 @@ const char* convoy_version(void) {
 }
 
 const char* convoy_status_name(convoy_status status) {
-  switch (status) {
+  switch (convoy::number_of(status)) {
     case CONVOY_SUCCESS:
       return "CONVOY_SUCCESS";
     case CONVOY_INVALID_ARGUMENT:
@@ -195,14 +207,17 @@ const char* convoy_last_error(void) {
 
 convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {
   return convoy::guarded([&]() -> Result<void> {
-    if (level < 1 || level > 7) return convoy::fail(ErrorCode::invalid_argument, "level must be 1 to 7");
-    convoy::LogSink sink;
-    if (callback != nullptr) {
-      sink = [callback, user](convoy::LogLevel line_level, std::string_view text) {
-        callback(static_cast<int>(line_level), std::string(text).c_str(), user);
-      };
+    if (callback != nullptr && (level < 1 || level > 7))
+      return convoy::fail(ErrorCode::invalid_argument, "level must be 1 to 7");
+    if (callback == nullptr) {
+      convoy::set_log_sink({}, convoy::LogLevel::quiet);
+      return {};
     }
-    convoy::set_log_sink(std::move(sink), static_cast<convoy::LogLevel>(level));
+    convoy::set_log_sink(
+        [callback, user](convoy::LogLevel line_level, std::string_view text) {
+          callback(static_cast<int>(line_level), std::string(text).c_str(), user);
+        },
+        static_cast<convoy::LogLevel>(level));
     return {};
   });
 }
@@ -266,7 +281,7 @@ convoy_status convoy_problem_sizes(convoy_problem problem, convoy_tensor tensor,
   return convoy::guarded([&]() -> Result<void> {
     if (problem == nullptr) return convoy::null_argument("problem");
     if (sizes == nullptr) return convoy::null_argument("sizes");
-    if (tensor < CONVOY_X || tensor > CONVOY_Y)
+    if (!convoy::is_one_of_the_first(tensor, CONVOY_Y))
       return convoy::fail(ErrorCode::invalid_argument, "tensor is no convoy_tensor");
     const convoy::Dims dims = problem->problem.dims(static_cast<convoy::TensorRole>(tensor));
     std::copy_n(dims.begin(), 2 + problem->problem.rank, sizes);
@@ -275,7 +290,7 @@ convoy_status convoy_problem_sizes(convoy_problem problem, convoy_tensor tensor,
 }
 
 int64_t convoy_problem_bytes(convoy_problem problem, convoy_tensor tensor) {
-  if (problem == nullptr || tensor < CONVOY_X || tensor > CONVOY_Y) return 0;
+  if (problem == nullptr || !convoy::is_one_of_the_first(tensor, CONVOY_Y)) return 0;
   return problem->problem.bytes(static_cast<convoy::TensorRole>(tensor));
 }
 
