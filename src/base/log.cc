@@ -29,12 +29,18 @@ std::atomic<int> g_level{static_cast<int>(LogLevel::quiet)};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::quiet: return spdlog::level::off;
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::trace: return spdlog::level::trace;
+    case LogLevel::quiet:
+      return spdlog::level::off;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::trace:
+      return spdlog::level::trace;
   }
   return spdlog::level::info;
 }
@@ -51,8 +57,9 @@ void log_to_stderr(LogLevel level) {
   auto logger = std::make_shared<spdlog::logger>("convoy", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern("convoy: %^%l%$: %v");
   logger->set_level(spdlog::level::trace);
-  set_log_sink([logger](LogLevel line_level, std::string_view text) { logger->log(spdlog_level(line_level), "{}", text); },
-               level);
+  set_log_sink(
+      [logger](LogLevel line_level, std::string_view text) { logger->log(spdlog_level(line_level), "{}", text); },
+      level);
 }
 
 bool log_enabled(LogLevel level) {

@@ -58,9 +58,10 @@ Result<void> Runner::allocate(const Problem& problem) {
   const std::int64_t limit = dispatcher_.context().policy().memory_limit;
   const std::int64_t room = limit > 0 ? limit : device.memory_available() / 5 * 4;
   if (all_bytes(problem) > room) {
-    return fail(ErrorCode::out_of_memory,
-                fmt::format("its tensors take {} bytes, {} may be used{}; leave it out with --max-bytes {}",
-                            all_bytes(problem), room, limit > 0 ? " (memory_limit)" : " of this machine's memory", room));
+    return fail(
+        ErrorCode::out_of_memory,
+        fmt::format("its tensors take {} bytes, {} may be used{}; leave it out with --max-bytes {}", all_bytes(problem),
+                    room, limit > 0 ? " (memory_limit)" : " of this machine's memory", room));
   }
   for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
     auto& buffer = buffers_[static_cast<std::size_t>(role)];
@@ -103,7 +104,8 @@ ProblemReport Runner::run(const SourcedProblem& input) {
   }
   if (limits_.max_bytes > 0 && all_bytes(problem) > limits_.max_bytes) {
     report.status = RunStatus::skipped;
-    report.reason = fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), limits_.max_bytes);
+    report.reason =
+        fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), limits_.max_bytes);
     return report;
   }
   auto convolution = dispatcher_.convolution(problem);
@@ -195,8 +197,8 @@ int run_command(const RunOptions& options, const Settings& settings) {
   }
   const ProblemList list = collect_problems(options.inputs);
   for (const InputError& error : list.errors) {
-    fmt::print(stderr, "convoy: {}: {}{}{}\n", error.source, error.token.empty() ? "" : "'" + error.token + "': ",
-               error.message, "");
+    fmt::print(stderr, "convoy: {}: {}{}{}\n", error.source,
+               error.token.empty() ? "" : "'" + error.token + "': ", error.message, "");
   }
   if (list.problems.empty()) {
     if (list.errors.empty()) fmt::print(stderr, "convoy: nothing to run\n");
@@ -228,37 +230,48 @@ void set_from_option(CommandContext& context, const char* key, const std::string
 }  // namespace
 
 void add_run_command(CLI::App& app, CommandContext& context) {
-  CLI::App* command = app.add_subcommand("run", "Complete convolutions and say how: from MIOpen logs, MIOpenDriver lines, problem strings");
+  CLI::App* command = app.add_subcommand(
+      "run", "Complete convolutions and say how: from MIOpen logs, MIOpenDriver lines, problem strings");
   auto options = std::make_shared<RunOptions>();
-  command->add_option("input", options->inputs,
-                      "A file with MIOpenDriver lines or problem strings anywhere in it, - for standard input, or one problem")
+  command
+      ->add_option(
+          "input", options->inputs,
+          "A file with MIOpenDriver lines or problem strings anywhere in it, - for standard input, or one problem")
       ->required()
       ->type_name("FILE|-|PROBLEM");
   command->add_option("--device", options->device, "auto, cpu")->capture_default_str();
-  command->add_option_function<std::string>(
-             "--strategy", [&context](const std::string& value) { set_from_option(context, "strategy", value); },
-             "auto, implicit_gemm, gemm, selective, cpu or vendor")
+  command
+      ->add_option_function<std::string>(
+          "--strategy", [&context](const std::string& value) { set_from_option(context, "strategy", value); },
+          "auto, implicit_gemm, gemm, selective, cpu or vendor")
       ->trigger_on_parse();
-  command->add_option_function<std::string>(
-             "--verify", [&context](const std::string& value) { set_from_option(context, "verify", value); },
-             "off, sample (256 elements and every NaN) or full (against the reference)")
+  command
+      ->add_option_function<std::string>(
+          "--verify", [&context](const std::string& value) { set_from_option(context, "verify", value); },
+          "off, sample (256 elements and every NaN) or full (against the reference)")
       ->trigger_on_parse();
-  command->add_option_function<std::string>(
-             "--fault", [&context](const std::string& value) { set_from_option(context, "fault", value); },
-             "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile")
+  command
+      ->add_option_function<std::string>(
+          "--fault", [&context](const std::string& value) { set_from_option(context, "fault", value); },
+          "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile")
       ->type_name("SPEC")
       ->trigger_on_parse();
   command->add_flag("--explain", options->explain, "Show every solver's answer for every problem");
-  command->add_option("--json", options->json, "Also write JSON lines, one object a problem, then a summary (- for standard output)")
+  command
+      ->add_option("--json", options->json,
+                   "Also write JSON lines, one object a problem, then a summary (- for standard output)")
       ->type_name("FILE");
   command->add_option("--max-gflop", options->max_gflop, "Skip problems with more than so many GFLOP")
       ->check(CLI::PositiveNumber);
-  command->add_option("--max-bytes", options->max_bytes, "Skip problems whose tensors take more than so many bytes (512M, 4G)")
+  command
+      ->add_option("--max-bytes", options->max_bytes,
+                   "Skip problems whose tensors take more than so many bytes (512M, 4G)")
       ->type_name("N");
   command->add_option("--limit", options->limit, "Run the first N problems only")->check(CLI::PositiveNumber);
   command->footer(
       "Each problem runs on random tensors; its numbers are checked against sums in double precision.\n"
-      "Exit status: 0 all completed with right numbers (or were skipped by a limit), 1 some did not, 2 usage, 130 interrupted.\n\n"
+      "Exit status: 0 all completed with right numbers (or were skipped by a limit), 1 some did not, 2 usage, 130 "
+      "interrupted.\n\n"
       "Examples:\n"
       "  convoy run miopen.log\n"
       "  MIOPEN_ENABLE_LOGGING_CMD=1 python train.py 2>&1 | convoy run -\n"

@@ -10,7 +10,8 @@ namespace {
 void print_text(const Settings& settings) {
   for (const SettingRow& row : setting_rows()) {
     const std::string& value = settings.text(row.key);
-    fmt::print("{} = {}    ({})\n    {}\n", row.key, value.empty() ? "(empty)" : value, settings.place(row.key), row.meaning);
+    fmt::print("{} = {}    ({})\n    {}\n", row.key, value.empty() ? "(empty)" : value, settings.place(row.key),
+               row.meaning);
     fmt::print("    {}{}{}\n", row.environment, row.choices.empty() ? "" : "   one of ", row.choices);
   }
 }
@@ -36,8 +37,9 @@ void add_settings_command(CLI::App& app, CommandContext& context) {
   CLI::App* command = app.add_subcommand("settings", "Show every setting: value, origin, meaning");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print a JSON array instead");
-  command->footer("Settings come from, weakest first: built in, /etc/convoy/convoy.conf, ~/.config/convoy/convoy.conf,\n"
-                  "the environment, the command line (--set KEY=VALUE).");
+  command->footer(
+      "Settings come from, weakest first: built in, /etc/convoy/convoy.conf, ~/.config/convoy/convoy.conf,\n"
+      "the environment, the command line (--set KEY=VALUE).");
   command->callback([&context, json] { *json ? print_json(context.settings) : print_text(context.settings); });
 }
 

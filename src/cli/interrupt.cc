@@ -1,9 +1,9 @@
 // A thread that waits for the signals with sigtimedwait: no handler, no restrictions on what it may call.
 #include "cli/interrupt.h"
 
+#include <unistd.h>
 #include <csignal>
 #include <ctime>
-#include <unistd.h>
 
 #include <utility>
 

@@ -23,7 +23,9 @@ constexpr const char* k_green = "\033[32m";
 constexpr const char* k_yellow = "\033[33m";
 constexpr const char* k_red = "\033[31m";
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
 
 std::string time_text(double ms) {
   if (ms < 1) return fmt::format("{:.1f} us", ms * 1000);
@@ -54,15 +56,20 @@ Json attempts_json(const ProblemReport& report) {
   return list;
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace
 
 std::string_view to_string(RunStatus status) {
   switch (status) {
-    case RunStatus::completed: return "completed";
-    case RunStatus::skipped: return "skipped";
-    case RunStatus::failed: return "failed";
+    case RunStatus::completed:
+      return "completed";
+    case RunStatus::skipped:
+      return "skipped";
+    case RunStatus::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -70,8 +77,8 @@ std::string_view to_string(RunStatus status) {
 Result<std::unique_ptr<JsonLines>> JsonLines::open(const std::string& path) {
   std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "we");
   if (file == nullptr) {
-    return fail(ErrorCode::io, fmt::format("--json {}: {}; give a file in a folder that can be written", path,
-                                           std::strerror(errno)));
+    return fail(ErrorCode::io,
+                fmt::format("--json {}: {}; give a file in a folder that can be written", path, std::strerror(errno)));
   }
   return std::unique_ptr<JsonLines>(new JsonLines(file, path));
 }
@@ -111,7 +118,8 @@ Result<void> JsonLines::write(const ProblemReport& report, const std::string& de
 Result<void> JsonLines::write(const RunSummary& summary, const std::string& device) {
   const Statistics& s = summary.statistics;
   Json tiers;
-  for (std::size_t i = 0; i < k_tiers; ++i) tiers[std::string(to_string(static_cast<Tier>(i)))] = s.problems_per_tier[i];
+  for (std::size_t i = 0; i < k_tiers; ++i)
+    tiers[std::string(to_string(static_cast<Tier>(i)))] = s.problems_per_tier[i];
   Json line;
   line["summary"] = {{"device", device},
                      {"completed", summary.completed},
@@ -129,7 +137,8 @@ Result<void> JsonLines::write(const RunSummary& summary, const std::string& devi
 }
 
 Table::Table(std::FILE* out, const std::vector<SourcedProblem>& problems, bool explain) : out_(out), explain_(explain) {
-  for (const SourcedProblem& one : problems) width_ = std::max(width_, static_cast<int>(one.problem.to_string().size()));
+  for (const SourcedProblem& one : problems)
+    width_ = std::max(width_, static_cast<int>(one.problem.to_string().size()));
   width_ = std::clamp(width_, 20, 90);
   const bool plain = !Settings::environment("NO_COLOR").empty();
   colour_ = isatty(fileno(out)) == 1 && !plain;
@@ -163,10 +172,11 @@ void Table::row(const ProblemReport& report) const {
                paint(to_string(report.status), report.status == RunStatus::failed ? k_red : k_yellow), report.reason);
   } else {
     const std::string tier = fmt::format("{:<9}", to_string(report.tier));
-    const std::string numbers = report.checked ? fmt::format("{:.1e} / {:.1e}", report.error, report.tolerance) : "not checked";
+    const std::string numbers =
+        report.checked ? fmt::format("{:.1e} / {:.1e}", report.error, report.tolerance) : "not checked";
     fmt::print(out_, "{:<{}}  {} {:<10} {:>10} {:>10.1f}  {:<18}  {}\n", problem, width_,
-               paint(tier, report.tier == Tier::reference ? k_yellow : k_green), report.solver, time_text(report.time_ms),
-               report.gflops, numbers, paint(history_text(report), k_yellow));
+               paint(tier, report.tier == Tier::reference ? k_yellow : k_green), report.solver,
+               time_text(report.time_ms), report.gflops, numbers, paint(history_text(report), k_yellow));
   }
   if (explain_) {
     for (const Attempt& attempt : report.attempts) {

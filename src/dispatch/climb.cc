@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <ctime>
-#include <set>
+#include <map>
 
 #include "base/log.h"
 #include "base/timing.h"
 #include "dispatch/find.h"
 #include "dispatch/trial.h"
+#include "problem/driver_line.h"
 
 #include <fmt/format.h>
 
@@ -19,12 +20,18 @@ constexpr int k_check_samples = 256;
 
 Verdict verdict_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::passed: return Verdict::passed;
-    case Outcome::wrong_result: return Verdict::wrong_result;
-    case Outcome::crashed: return Verdict::crashed;
-    case Outcome::timed_out: return Verdict::timed_out;
-    case Outcome::refused: return Verdict::refused;
-    default: return Verdict::failed;
+    case Outcome::passed:
+      return Verdict::passed;
+    case Outcome::wrong_result:
+      return Verdict::wrong_result;
+    case Outcome::crashed:
+      return Verdict::crashed;
+    case Outcome::timed_out:
+      return Verdict::timed_out;
+    case Outcome::refused:
+      return Verdict::refused;
+    default:
+      return Verdict::failed;
   }
 }
 
@@ -77,7 +84,8 @@ int Climb::quarantined_kin(const Solver& solver) const {
   for (const Incident& incident : context_.store().incidents_of_solver(key.solver, key.device, key.library)) {
     if (incident.key.problem_class == key.problem_class) continue;
     const auto other = parse_problem(incident.key.problem);
-    if (!other || other->direction != problem_.direction || other->dtype != problem_.dtype || other->rank != problem_.rank) {
+    if (!other || other->direction != problem_.direction || other->dtype != problem_.dtype ||
+        other->rank != problem_.rank) {
       continue;
     }
     strikes[incident.key.problem_class] += incident.strikes;
@@ -153,7 +161,8 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   const bool spoke = probe.verdict != Verdict::crashed && probe.verdict != Verdict::timed_out && !detail.reason.empty();
   report.reason = spoke ? detail.reason : probe.reason();
   report.error = {ErrorCode::device, report.reason};
-  if (probe.given_up) log(LogLevel::warning, "{}: the child that ran {} cannot be killed", problem_.to_string(), solver.id());
+  if (probe.given_up)
+    log(LogLevel::warning, "{}: the child that ran {} cannot be killed", problem_.to_string(), solver.id());
   // A pass here is not the last word: the run in this process follows and writes the verdict.
   if (report.outcome == Outcome::passed) {
     context_.cancel_intent(intent);
@@ -217,7 +226,8 @@ StepReport Climb::run_here(const Candidate& candidate) {
     // The deadline in this process is generous: it cannot stop anything, it only leaves a note of who hung.
     const auto guard = context_.watchdog().arm(4 * trial_deadline(problem_, policy_), [this, key] {
       log(LogLevel::warning, "{}: {} is overdue in this process", problem_.to_string(), key.solver);
-      if (key.solver != "reference") context_.store().add_incident(key, Verdict::timed_out, 1, "overdue in the program's own process");
+      if (key.solver != "reference")
+        context_.store().add_incident(key, Verdict::timed_out, 1, "overdue in the program's own process");
     });
     report = run_planned(candidate, options);
     // A recorded choice may be one that this run's switches exclude; the solver's own choice may still do.
@@ -235,6 +245,10 @@ StepReport Climb::run_here(const Candidate& candidate) {
 }
 
 ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
+  if (policy_.log_commands) {
+    // As MIOpen does it, whatever the level of other lines.
+    if (const auto line = to_driver_line(problem_)) log(LogLevel::warning, "Command [LogCmdConvolution] {}", *line);
+  }
   for (const Solver* solver : solvers()) facts_.push_back(facts_of(*solver, struck_off));
   const Selection selection = select(problem_, facts_, policy_, context_.on_host());
   for (const Rejection& no : selection.rejected) {
@@ -248,10 +262,9 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
     done.push_back({step, report.outcome});
     const std::string& solver = facts_[candidate.fact].solver;
     log(LogLevel::info, "{}: {} ({}{}) {} after {:.1f} ms{}{}", problem_.to_string(), solver, to_string(candidate.tier),
-        in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds, report.reason.empty() ? "" : ": ",
-        report.reason);
-    result_.attempts.push_back(
-        {solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
+        in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds,
+        report.reason.empty() ? "" : ": ", report.reason);
+    result_.attempts.push_back({solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
     if (result_.rung) return std::move(result_);
     result_.error = std::move(report.error);
   }

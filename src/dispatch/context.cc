@@ -20,14 +20,15 @@ std::string DispatchContext::library_of(const Solver& solver) const {
 }
 
 TrialKey DispatchContext::key_of(const Solver& solver, const Problem& problem) const {
-  return {std::string(solver.id()), problem.to_string(), problem.class_string(), device_->info().key, library_of(solver)};
+  return {std::string(solver.id()), problem.to_string(), problem.class_string(), device_->info().key,
+          library_of(solver)};
 }
 
 std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {
   if (policy_.workspace_limit > 0) return policy_.workspace_limit;
   // The tensors are allocated already: with an explicit limit they count against it, what is available excludes them.
-  const std::int64_t room = policy_.memory_limit > 0 ? policy_.memory_limit - tensor_bytes
-                                                     : device_->memory_available() / 5 * 4;
+  const std::int64_t room =
+      policy_.memory_limit > 0 ? policy_.memory_limit - tensor_bytes : device_->memory_available() / 5 * 4;
   constexpr std::int64_t k_least = 64 << 20;
   return std::max(room, k_least);
 }

@@ -53,7 +53,7 @@ class Convolution {
   Problem problem_;
   std::atomic<const Rung*> ready_{nullptr};
   std::atomic<std::int64_t> calls_{0};
-  mutable std::mutex mutex_;  // of everything below
+  mutable std::mutex mutex_;                  // of everything below
   std::vector<std::unique_ptr<Rung>> rungs_;  // all that were ever ready: another thread may still run one
   std::vector<std::string> struck_off_;       // solvers that failed after they had been chosen
   Report report_;

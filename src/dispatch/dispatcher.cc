@@ -43,8 +43,7 @@ Statistics Dispatcher::statistics() const {
     const std::shared_lock lock(mutex_);
     for (const auto& [problem, convolution] : cache_) per_problem.push_back(convolution->statistics());
   }
-  std::sort(per_problem.begin(), per_problem.end(),
-            [](const auto& a, const auto& b) { return a.problem < b.problem; });
+  std::sort(per_problem.begin(), per_problem.end(), [](const auto& a, const auto& b) { return a.problem < b.problem; });
   return sum_statistics(std::move(per_problem), context_->children_started());
 }
 

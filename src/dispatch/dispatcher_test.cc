@@ -167,7 +167,8 @@ TEST_F(DispatcherTest, a_callers_workspace_is_used_and_none_is_needed) {
   ASSERT_TRUE((*convolution)->run(data.tensors(), workspace->data(), needed));
   EXPECT_TRUE(check_sampled(problem, data.tensors(), 1000, 1).passed);
   const auto* bytes = static_cast<const std::uint8_t*>(workspace->data());
-  EXPECT_TRUE(std::any_of(bytes, bytes + needed, [](std::uint8_t byte) { return byte != 0xff; })) << "workspace untouched";
+  EXPECT_TRUE(std::any_of(bytes, bytes + needed, [](std::uint8_t byte) { return byte != 0xff; }))
+      << "workspace untouched";
   ASSERT_TRUE((*convolution)->run(data.tensors(), workspace->data(), needed - 1));
 }
 

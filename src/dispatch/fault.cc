@@ -71,9 +71,10 @@ Result<void> parse_condition(std::string_view condition, Fault& fault) {
   const auto comparison = variable ? take_prefix(rest, k_comparisons) : std::nullopt;
   const auto result = std::from_chars(rest.data(), rest.data() + rest.size(), fault.number);
   if (!comparison || rest.empty() || result.ec != std::errc{} || result.ptr != rest.data() + rest.size()) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("fault condition '@{}' is not understood; write one like @hw>42 (n c d h w k g hw, > < = >= <=)",
-                            condition));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("fault condition '@{}' is not understood; write one like @hw>42 (n c d h w k g hw, > < = >= <=)",
+                    condition));
   }
   fault.variable = *variable;
   fault.comparison = *comparison;
@@ -87,16 +88,20 @@ Result<Fault> parse_fault(std::string_view text) {
   const auto at = text.find('@');
   const std::string_view solver = text.substr(0, colon);
   const std::string_view kind = colon == std::string_view::npos ? "" : text.substr(colon + 1, at - colon - 1);
-  const auto* known = std::find_if(k_kinds.begin(), k_kinds.end(), [kind](const auto& entry) { return entry.first == kind; });
+  const auto* known =
+      std::find_if(k_kinds.begin(), k_kinds.end(), [kind](const auto& entry) { return entry.first == kind; });
   if (known == k_kinds.end()) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("fault '{}' is not understood; write solver:kind[@hw>42], kind one of error, hang, crash, wrong, "
-                            "nan, oom, compile",
-                            text));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("fault '{}' is not understood; write solver:kind[@hw>42], kind one of error, hang, crash, wrong, "
+                    "nan, oom, compile",
+                    text));
   }
   if (solver != "*" && (find_solver(solver) == nullptr || solver == "reference")) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("fault '{}' names no solver that can be made to fail; use a solver's id (not reference) or *", text));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("fault '{}' names no solver that can be made to fail; use a solver's id (not reference) or *",
+                    text));
   }
   fault.solver = solver;
   fault.kind = known->second;
@@ -116,14 +121,20 @@ class FaultyPlan final : public Plan {
 
   Result<void> run(const Tensors& tensors, void* workspace) const override {
     switch (kind_) {
-      case FaultKind::error: return fail(ErrorCode::device, "injected error");
-      case FaultKind::oom: return fail(ErrorCode::out_of_memory, "injected: out of memory");
+      case FaultKind::error:
+        return fail(ErrorCode::device, "injected error");
+      case FaultKind::oom:
+        return fail(ErrorCode::out_of_memory, "injected: out of memory");
       case FaultKind::hang:
         for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-      case FaultKind::crash: raise(SIGSEGV); return fail(ErrorCode::internal, "the injected crash was survived");
+      case FaultKind::crash:
+        raise(SIGSEGV);
+        return fail(ErrorCode::internal, "the injected crash was survived");
       case FaultKind::wrong:
-      case FaultKind::nan: break;
-      case FaultKind::compile: return fail(ErrorCode::internal, "a compile fault strikes when planning");
+      case FaultKind::nan:
+        break;
+      case FaultKind::compile:
+        return fail(ErrorCode::internal, "a compile fault strikes when planning");
     }
     CONVOY_CHECK(plan_->run(tensors, workspace));
     spoil(tensors);
@@ -160,7 +171,9 @@ bool Fault::matches(std::string_view solver_id, const Problem& problem) const {
   return variable.empty() || compare(variable_of(problem, variable), comparison, number);
 }
 
-bool FaultPlan::armed(std::string_view solver_id) const { return !label(solver_id).empty(); }
+bool FaultPlan::armed(std::string_view solver_id) const {
+  return !label(solver_id).empty();
+}
 
 const Fault* FaultPlan::find(std::string_view solver_id, const Problem& problem) const {
   for (const Fault& fault : faults_) {

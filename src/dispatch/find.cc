@@ -13,10 +13,10 @@
 namespace convoy {
 namespace {
 
-constexpr double k_budget_ms = 2000;     // for all alternatives of one problem
-constexpr double k_sampling_ms = 50;     // for repeated runs of one alternative
+constexpr double k_budget_ms = 2000;  // for all alternatives of one problem
+constexpr double k_sampling_ms = 50;  // for repeated runs of one alternative
 constexpr int k_samples = 7;
-constexpr double k_hopeless = 2.0;       // times the best so far, in the first run
+constexpr double k_hopeless = 2.0;          // times the best so far, in the first run
 constexpr double k_worth_switching = 0.97;  // a smaller gain is noise
 
 // One trial run at a time; failures count as infinitely slow.
@@ -45,6 +45,7 @@ class Contest {
 };
 
 void record(DispatchContext& context, const Problem& problem, const Rung& rung, double milliseconds) {
+  if (!context.policy().keep_find_records) return;
   FindRecord found;
   found.problem = problem.to_string();
   found.device = context.device().info().key;
@@ -76,7 +77,6 @@ std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& prob
   const Stopwatch total;
   Contest contest(context, local);
   const auto choices = solver.choices(ordinary, context.device(), options);
-  if (choices.size() < 2) return first;
   std::unique_ptr<Rung> best = std::move(first);
   double best_ms = contest.time(*best);
   bool output_is_best = true;
@@ -94,7 +94,8 @@ std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& prob
     if (rung_ms > k_worth_switching * best_ms) continue;
     const NumbersCheck check = check_sampled(ordinary, local, 256, 1);
     if (!check.passed) {
-      log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice, check.reason);
+      log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice,
+          check.reason);
       continue;
     }
     best = std::move(rung);

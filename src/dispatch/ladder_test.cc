@@ -14,9 +14,12 @@ Selection two(bool suspect) {
   return selection;
 }
 
-StepResult done(Action action, std::size_t candidate, Outcome outcome) { return {{action, candidate}, outcome}; }
+StepResult done(Action action, std::size_t candidate, Outcome outcome) {
+  return {{action, candidate}, outcome};
+}
 
-void expect_next(const Selection& selection, const std::vector<StepResult>& history, Action action, std::size_t candidate) {
+void expect_next(const Selection& selection, const std::vector<StepResult>& history, Action action,
+                 std::size_t candidate) {
   const Step step = next_step(selection, history);
   EXPECT_EQ(step.action, action);
   if (action == Action::give_up) return;

@@ -50,8 +50,8 @@ void apply_find_mode(const Settings& settings, Policy& policy) {
   const std::string& own = settings.text("find");
   const bool fast = own == "immediate" || (own == "auto" && mode == "fast" && !enforced);
   policy.find = fast ? FindMode::immediate : FindMode::find;
-  policy.use_find_records =
-      !settings.boolean("miopen.disable_find_db") && !(own == "auto" && (enforced || mode == "normal"));
+  policy.keep_find_records = !settings.boolean("miopen.disable_find_db");
+  policy.use_find_records = policy.keep_find_records && !(own == "auto" && (enforced || mode == "normal"));
 }
 
 }  // namespace
@@ -65,7 +65,10 @@ Result<Policy> policy_from(const Settings& settings) {
   policy.trial = pick(settings.text("trial"), k_trial);
   policy.deadline = std::chrono::milliseconds(settings.integer("deadline_ms"));
   policy.allowed = allowed_algorithms(settings);
-  policy.only_solver = settings.text("miopen.find_only_solver");
+  if (find_solver(settings.text("miopen.find_only_solver")) != nullptr) {
+    policy.only_solver = settings.text("miopen.find_only_solver");
+  }
+  policy.log_commands = settings.boolean("miopen.enable_logging_cmd");
   auto faults = parse_faults(settings.text("fault"));
   if (!faults) return fail(faults.error().code, settings.place("fault") + ": " + faults.error().message);
   policy.faults = std::move(*faults);

@@ -27,19 +27,21 @@ struct Policy {
   Strategy strategy = Strategy::automatic;
   std::int64_t size_threshold = 42;
   FindMode find = FindMode::find;
-  bool use_find_records = true;    // of earlier processes
+  bool use_find_records = true;   // of earlier processes
+  bool keep_find_records = true;  // for later ones
   VerifyMode verify = VerifyMode::sample;
-  bool verify_again = false;       // also what the ledger says has passed: the command line shows errors of this run
+  bool verify_again = false;  // also what the ledger says has passed: the command line shows errors of this run
   TrialMode trial = TrialMode::automatic;
   std::chrono::milliseconds deadline{0};  // of one trial; 0: from the problem's arithmetic
   AlgorithmSet allowed = k_all_algorithms;
-  std::string only_solver;         // MIOPEN_DEBUG_FIND_ONLY_SOLVER; the reference stays
+  std::string only_solver;    // MIOPEN_DEBUG_FIND_ONLY_SOLVER when it names one of ours; the reference stays
+  bool log_commands = false;  // MIOPEN_ENABLE_LOGGING_CMD: each new problem as a MIOpenDriver line
   FaultPlan faults;
   int threads = 0;
   std::int64_t memory_limit = 0;     // bytes; 0: 80 % of what the device has available
   std::int64_t workspace_limit = 0;  // bytes; 0: what memory_limit leaves beside the tensors
   std::string probe;                 // program started for trials; empty: found beside the library
-  bool disabled = false;             // first candidate only, no trials, no ledger
+  bool disabled = false;             // first candidate only: no trials, no find, no checks, no store
 };
 
 // An Error names the setting that cannot be used (a malformed fault, say).

@@ -7,7 +7,8 @@ namespace convoy {
 
 Result<void> Rung::run(Device& device, const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) const {
   const std::int64_t needed = plan_->workspace_bytes();
-  const bool usable = workspace != nullptr && workspace_bytes >= needed && reinterpret_cast<std::uintptr_t>(workspace) % 64 == 0;
+  const bool usable =
+      workspace != nullptr && workspace_bytes >= needed && reinterpret_cast<std::uintptr_t>(workspace) % 64 == 0;
   if (needed == 0 || usable) return plan_->run(tensors, workspace);
   DeviceBuffer buffer;
   {

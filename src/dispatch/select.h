@@ -22,12 +22,12 @@ inline constexpr int k_kin_limit = 3;
 struct CandidateFacts {
   std::string solver;
   Tier tier = Tier::reference;
-  std::string refusal;           // from Solver::fits; empty: it fits
-  int strikes = 0;               // young ones, on this problem class
-  std::string strike_reason;     // of the newest
-  int quarantined_kin = 0;       // other problem classes of this kind in quarantine
-  bool passed_before = false;    // exactly this problem, device and library
-  bool suspect = false;          // an incident of this solver anywhere on this device, or an armed fault
+  std::string refusal;         // from Solver::fits; empty: it fits
+  int strikes = 0;             // young ones, on this problem class
+  std::string strike_reason;   // of the newest
+  int quarantined_kin = 0;     // other problem classes of this kind in quarantine
+  bool passed_before = false;  // exactly this problem, device and library
+  bool suspect = false;        // an incident of this solver anywhere on this device, or an armed fault
 };
 
 struct Candidate {

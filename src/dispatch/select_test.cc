@@ -15,8 +15,8 @@ CandidateFacts fact(const char* solver, Tier tier) {
 
 // A GPU as later backends will have it, in an order that is not the tiers'.
 std::vector<CandidateFacts> gpu_facts() {
-  return {fact("slow", Tier::cpu), fact("miopen", Tier::vendor), fact("direct", Tier::generic), fact("igemm", Tier::own),
-          fact("reference", Tier::reference)};
+  return {fact("slow", Tier::cpu), fact("miopen", Tier::vendor), fact("direct", Tier::generic),
+          fact("igemm", Tier::own), fact("reference", Tier::reference)};
 }
 
 std::string order_of(const Selection& selection, const std::vector<CandidateFacts>& facts) {
@@ -77,7 +77,8 @@ TEST(Select, algorithm_switches_and_strategies_restrict_the_vendor) {
   policy.strategy = Strategy::gemm;
   EXPECT_EQ(select(sized(9), facts, policy, false).order[0].allowed, static_cast<AlgorithmSet>(Algorithm::gemm));
   policy.strategy = Strategy::implicit_gemm;
-  EXPECT_EQ(select(sized(9), facts, policy, false).order[0].allowed, static_cast<AlgorithmSet>(Algorithm::implicit_gemm));
+  EXPECT_EQ(select(sized(9), facts, policy, false).order[0].allowed,
+            static_cast<AlgorithmSet>(Algorithm::implicit_gemm));
   policy.allowed = k_all_algorithms & ~static_cast<AlgorithmSet>(Algorithm::implicit_gemm);
   const Selection selection = select(sized(9), facts, policy, false);
   EXPECT_EQ(facts[selection.order[0].fact].solver, "igemm");

@@ -148,7 +148,8 @@ TrialDetail parse_trial_detail(std::string_view line) {
   const Json json = Json::parse(line, nullptr, false);
   if (!json.is_object()) return detail;
   const auto number = [&json](const char* key) {
-    return json.contains(key) && json[key].is_number() ? json[key].get<double>() : std::numeric_limits<double>::infinity();
+    return json.contains(key) && json[key].is_number() ? json[key].get<double>()
+                                                       : std::numeric_limits<double>::infinity();
   };
   detail.error = number("error");
   detail.tolerance = number("tolerance");
@@ -182,6 +183,8 @@ Result<std::string> probe_program(const Policy& policy) {
               fmt::format("no convoy program beside {} or in ../bin; set CONVOY_PROBE to its full path", folder));
 }
 
-int run_probe() { return serve_probe(handle_request, "convoy probe 1"); }
+int run_probe() {
+  return serve_probe(handle_request, "convoy probe 1");
+}
 
 }  // namespace convoy

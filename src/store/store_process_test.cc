@@ -164,7 +164,9 @@ TEST_F(StoreProcesses, TheChildsLogSurvivesTheParentsEnd) {
 }
 
 TEST_F(StoreProcesses, AForkFromABusyThreadIsSafe) {
-  auto store = open();
+  StoreConfig patient = config();
+  patient.busy_timeout = std::chrono::seconds(20);  // the busy thread leaves the file alone for moments only
+  auto store = Store::open(patient);
   std::atomic<bool> stop = false;
   std::thread busy([&] {
     for (int i = 0; !stop; ++i) store->put_find(find("busy" + std::to_string(i % 10), i));
@@ -172,7 +174,10 @@ TEST_F(StoreProcesses, AForkFromABusyThreadIsSafe) {
   for (int i = 0; i < 10; ++i) {
     const pid_t child = start([&] {
       store->put_find(find("child" + std::to_string(i), 1.0));
-      return store->notes().size() == 2 ? 0 : 1;
+      for (const auto& note : store->notes()) {
+        if (note.find("memory") != std::string::npos) return ::write(2, note.data(), note.size()) > 0 ? 1 : 2;
+      }
+      return 0;
     });
     EXPECT_EQ(wait(child), 0);
   }
