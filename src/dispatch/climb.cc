@@ -237,7 +237,7 @@ StepReport Climb::run_here(const Candidate& candidate) {
     }
     const bool look = policy_.find == FindMode::find && !recorded && candidate.tier != Tier::reference;
     if (result_.rung && look) {
-      result_.rung = find_fastest(context_, problem_, tensors_, std::move(result_.rung), options);
+      result_.rung = find_fastest(context_, problem_, tensors_, std::move(result_.rung), report.milliseconds, options);
     }
   }
   if (needs_intent) close(intent, key, report, 0);

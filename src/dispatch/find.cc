@@ -70,7 +70,11 @@ std::optional<std::string> recorded_choice(DispatchContext& context, const Probl
 }
 
 std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                                   std::unique_ptr<Rung> first, const PlanOptions& options) {
+                                   std::unique_ptr<Rung> first, double first_ms, const PlanOptions& options) {
+  if (first_ms > k_budget_ms) {
+    record(context, problem, *first, first_ms);
+    return first;
+  }
   const Solver& solver = first->solver();
   const Problem ordinary = problem.lowered();
   const Tensors local = lowered_tensors(problem, tensors);
