@@ -1,4 +1,9 @@
 // The convoy program: global options, then one command. Each command is a cmd_*.cc.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -61,6 +66,12 @@ int run_program(int argc, char** argv) {
   });
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // CLI11 misses the command before it says that the word in its place is none.
+    const std::vector<std::string> rest = app.remaining(true);
+    if (rest.empty()) return app.exit(error), 2;
+    fmt::print(stderr, "convoy: '{}' is no command or option here; 'convoy --help' lists them\n", rest.front());
+    return 2;
   } catch (const CLI::ParseError& error) {
     // CLI11 prints help and messages; its many codes are one to us.
     return app.exit(error) == 0 ? 0 : 2;
@@ -68,12 +79,24 @@ int run_program(int argc, char** argv) {
   return context.exit_code;
 }
 
+// A full disk shows when the last bytes are flushed, not before.
+int flushed(int exit_code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  fmt::print(stderr, "convoy: standard output cannot be written{}{}\n", errno == 0 ? "" : ": ",
+             errno == 0 ? "" : std::strerror(errno));
+  return exit_code == 0 ? 1 : exit_code;
+}
+
 }  // namespace
 }  // namespace convoy
 
 int main(int argc, char** argv) {
   try {
-    return convoy::run_program(argc, argv);
+    return convoy::flushed(convoy::run_program(argc, argv));
+  } catch (const std::system_error& error) {
+    fmt::print(stderr, "convoy: {}\n", error.what());
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "convoy: unexpected: {}\n", error.what());
     return 1;

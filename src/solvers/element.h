@@ -28,6 +28,31 @@ inline double load_element(const void* data, Dtype dtype, std::int64_t index) {
   return 0;
 }
 
+// Reads `count` elements, `step` apart, into every `target_step`-th double: load_element in a loop, with the type decided
+// outside of it.
+inline void load_row(const void* data, Dtype dtype, std::int64_t offset, std::int64_t step, std::int64_t count,
+                     double* target, std::int64_t target_step = 1) {
+  const auto each = [&](const auto* source, auto convert) {
+    for (std::int64_t i = 0; i < count; ++i)
+      target[i * target_step] = static_cast<double>(convert(source[offset + i * step]));
+  };
+  const auto same = [](auto value) { return value; };
+  switch (dtype) {
+    case Dtype::f32:
+      return each(static_cast<const float*>(data), same);
+    case Dtype::f16:
+      return each(static_cast<const std::uint16_t*>(data), float_from_f16);
+    case Dtype::bf16:
+      return each(static_cast<const std::uint16_t*>(data), float_from_bf16);
+    case Dtype::f64:
+      return each(static_cast<const double*>(data), same);
+    case Dtype::i8:
+      return each(static_cast<const std::int8_t*>(data), same);
+    case Dtype::i32:
+      return each(static_cast<const std::int32_t*>(data), same);
+  }
+}
+
 // Integers are rounded and clamped to their range (a sum of int8 products beyond 2^31 has no right answer in
 // int32).
 template <typename T>

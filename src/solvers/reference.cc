@@ -25,8 +25,8 @@ constexpr std::int64_t k_tile_columns = 16;
 using Vector = double __attribute__((vector_size(64)));
 
 // c[rows x k_columns] += a[rows x depth] * b[depth x k_columns]; rows is a multiple of k_tile_rows.
-inline __attribute__((always_inline)) void multiply_tiles(std::int64_t rows, std::int64_t depth,
-                                                          const double* a, const double* b, double* c) {
+inline __attribute__((always_inline)) void multiply_tiles(std::int64_t rows, std::int64_t depth, const double* a,
+                                                          const double* b, double* c) {
   for (std::int64_t row = 0; row < rows; row += k_tile_rows) {
     for (std::int64_t column = 0; column < k_columns; column += k_tile_columns) {
       Vector sum[k_tile_rows][2];
@@ -56,8 +56,8 @@ void multiply_plain(std::int64_t rows, std::int64_t depth, const double* a, cons
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,fma"))) void multiply_avx512(std::int64_t rows, std::int64_t depth,
-                                                            const double* a, const double* b, double* c) {
+__attribute__((target("avx512f,fma"))) void multiply_avx512(std::int64_t rows, std::int64_t depth, const double* a,
+                                                            const double* b, double* c) {
   multiply_tiles(rows, depth, a, b, c);
 }
 __attribute__((target("avx2,fma"))) void multiply_avx2(std::int64_t rows, std::int64_t depth, const double* a,
@@ -101,19 +101,17 @@ class Gather {
  public:
   Gather(const Geometry& geometry, const Tensors& tensors) : g_(geometry), t_(tensors) {}
 
-  double a(const Block& block, std::int64_t row, std::int64_t depth) const {
-    if (g_.direction == Direction::backward_weights) {
-      const std::int64_t k = block.group * g_.k + row;
-      const std::int64_t n = depth / g_.out_points();
-      const Spatial out = unflatten(depth % g_.out_points(), g_.out);
-      return load_element(t_.y, g_.dtype, n * g_.y[0] + k * g_.y[1] + offset_of(out, g_.y));
+  // Fills one row of an A block: columns [begin, begin + length) of the product's depth.
+  void a_row(const Block& block, std::int64_t row, std::int64_t begin, std::int64_t length, double* target) const {
+    if (g_.direction == Direction::backward_weights) return a_outputs(block.group * g_.k + row, begin, length, target);
+    for (std::int64_t i = 0; i < length; ++i) {
+      const Spatial tap = unflatten((begin + i) % g_.filter_points(), g_.filter);
+      const std::int64_t channel = (begin + i) / g_.filter_points();
+      const bool forward = g_.direction == Direction::forward;
+      const std::int64_t k = block.group * g_.k + (forward ? row : channel);
+      const std::int64_t c = forward ? channel : row;
+      target[i] = load_element(t_.w, g_.dtype, k * g_.w[0] + c * g_.w[1] + offset_of(tap, g_.w));
     }
-    const Spatial tap = unflatten(depth % g_.filter_points(), g_.filter);
-    const std::int64_t channel = depth / g_.filter_points();
-    const bool forward = g_.direction == Direction::forward;
-    const std::int64_t k = block.group * g_.k + (forward ? row : channel);
-    const std::int64_t c = forward ? channel : row;
-    return load_element(t_.w, g_.dtype, k * g_.w[0] + c * g_.w[1] + offset_of(tap, g_.w));
   }
 
   // Fills one row of a B block: `depth` fixed, columns of the block.
@@ -131,15 +129,15 @@ class Gather {
   void store(const Block& block, std::int64_t row, std::int64_t column, double value) const {
     switch (g_.direction) {
       case Direction::forward:
-        return store_element(t_.y, g_.output_dtype,
-                             block.image * g_.y[0] + (block.group * g_.k + row) * g_.y[1] +
-                                 offset_of(unflatten(column, g_.out), g_.y),
-                             value);
+        return store_element(
+            t_.y, g_.output_dtype,
+            block.image * g_.y[0] + (block.group * g_.k + row) * g_.y[1] + offset_of(unflatten(column, g_.out), g_.y),
+            value);
       case Direction::backward_data:
-        return store_element(t_.x, g_.output_dtype,
-                             block.image * g_.x[0] + (block.group * g_.c + row) * g_.x[1] +
-                                 offset_of(unflatten(column, g_.in), g_.x),
-                             value);
+        return store_element(
+            t_.x, g_.output_dtype,
+            block.image * g_.x[0] + (block.group * g_.c + row) * g_.x[1] + offset_of(unflatten(column, g_.in), g_.x),
+            value);
       case Direction::backward_weights:
         return store_element(t_.w, g_.output_dtype,
                              (block.group * g_.k + row) * g_.w[0] + column / g_.filter_points() * g_.w[1] +
@@ -149,25 +147,56 @@ class Gather {
   }
 
  private:
-  void b_forward(const Block& block, std::int64_t depth, double* row) const {
-    const Spatial tap = unflatten(depth % g_.filter_points(), g_.filter);
-    const std::int64_t base =
-        block.image * g_.x[0] + (block.group * g_.c + depth / g_.filter_points()) * g_.x[1];
-    for (std::int64_t i = 0; i < block.columns; ++i) {
-      Spatial at;
-      const bool inside = input_position(g_, unflatten(block.column + i, g_.out), tap, at);
-      row[i] = inside ? load_element(t_.x, g_.dtype, base + offset_of(at, g_.x)) : 0;
+  // wrw: outputs of channel k, which the depth counts image by image; rows of y are contiguous.
+  void a_outputs(std::int64_t k, std::int64_t begin, std::int64_t length, double* target) const {
+    for (std::int64_t i = 0; i < length;) {
+      const std::int64_t n = (begin + i) / g_.out_points();
+      const Spatial out = unflatten((begin + i) % g_.out_points(), g_.out);
+      const std::int64_t run = std::min(length - i, g_.out[2] - out[2]);
+      load_row(t_.y, g_.dtype, n * g_.y[0] + k * g_.y[1] + offset_of(out, g_.y), g_.y[4], run, target + i);
+      i += run;
     }
   }
 
+  // Columns are output points: runs along w read every stride[2]-th input, zeros in the padding.
+  void b_forward(const Block& block, std::int64_t depth, double* row) const {
+    const Spatial tap = unflatten(depth % g_.filter_points(), g_.filter);
+    const std::int64_t base = block.image * g_.x[0] + (block.group * g_.c + depth / g_.filter_points()) * g_.x[1];
+    std::fill(row, row + block.columns, 0.0);
+    for (std::int64_t i = 0; i < block.columns;) {
+      const Spatial out = unflatten(block.column + i, g_.out);
+      const std::int64_t run = std::min(block.columns - i, g_.out[2] - out[2]);
+      const std::int64_t d = out[0] * g_.stride[0] - g_.pad[0] + tap[0] * g_.dilation[0];
+      const std::int64_t h = out[1] * g_.stride[1] - g_.pad[1] + tap[1] * g_.dilation[1];
+      const std::int64_t w = out[2] * g_.stride[2] - g_.pad[2] + tap[2] * g_.dilation[2];
+      if (d >= 0 && d < g_.in[0] && h >= 0 && h < g_.in[1] && w < g_.in[2]) {
+        const std::int64_t first = w < 0 ? (-w - 1) / g_.stride[2] + 1 : 0;
+        const std::int64_t end = std::min(run, (g_.in[2] - w - 1) / g_.stride[2] + 1);
+        const Spatial at{d, h, w + first * g_.stride[2]};
+        load_row(t_.x, g_.dtype, base + offset_of(at, g_.x), g_.stride[2] * g_.x[4], end - first, row + i + first);
+      }
+      i += run;
+    }
+  }
+
+  // Columns are input points: under a stride only every stride[2]-th of a run has an output.
   void b_backward_data(const Block& block, std::int64_t depth, double* row) const {
     const Spatial tap = unflatten(depth % g_.filter_points(), g_.filter);
-    const std::int64_t base =
-        block.image * g_.y[0] + (block.group * g_.k + depth / g_.filter_points()) * g_.y[1];
-    for (std::int64_t i = 0; i < block.columns; ++i) {
+    const std::int64_t base = block.image * g_.y[0] + (block.group * g_.k + depth / g_.filter_points()) * g_.y[1];
+    std::fill(row, row + block.columns, 0.0);
+    for (std::int64_t i = 0; i < block.columns;) {
+      Spatial in = unflatten(block.column + i, g_.in);
+      const std::int64_t run = std::min(block.columns - i, g_.in[2] - in[2]);
+      // The first input of the run that is at or past the first output, and on the stride's grid.
+      const std::int64_t shifted = in[2] + g_.pad[2] - tap[2] * g_.dilation[2];
+      const std::int64_t skip = shifted < 0 ? -shifted : (g_.stride[2] - shifted % g_.stride[2]) % g_.stride[2];
+      in[2] += skip;
       Spatial at;
-      const bool inside = output_position(g_, unflatten(block.column + i, g_.in), tap, at);
-      row[i] = inside ? load_element(t_.y, g_.dtype, base + offset_of(at, g_.y)) : 0;
+      if (skip < run && output_position(g_, in, tap, at)) {
+        const std::int64_t count = std::min((run - skip - 1) / g_.stride[2] + 1, g_.out[2] - at[2]);
+        load_row(t_.y, g_.dtype, base + offset_of(at, g_.y), g_.y[4], count, row + i + skip, g_.stride[2]);
+      }
+      i += run;
     }
   }
 
@@ -196,9 +225,7 @@ void compute_block(const Gather& gather, const Block& block, std::int64_t depth,
     const std::int64_t length = std::min(k_depth, depth - begin);
     for (std::int64_t d = 0; d < length; ++d) gather.b_row(block, begin + d, b.data() + d * k_columns);
     for (std::int64_t row = 0; row < block.rows; ++row) {
-      for (std::int64_t d = 0; d < length; ++d) {
-        a[static_cast<std::size_t>(row * k_depth + d)] = gather.a(block, block.row + row, begin + d);
-      }
+      gather.a_row(block, block.row + row, begin, length, a.data() + row * k_depth);
     }
     multiply(padded_rows, length, a.data(), b.data(), c.data());
   }
@@ -261,13 +288,10 @@ class ReferenceSolver final : public Solver {
     return device.host_accessible() ? Fit::yes() : Fit::no("computes on the host only");
   }
 
-  std::vector<std::string> choices(const Problem&, const Device&, const PlanOptions&) const override {
-    return {""};
-  }
+  std::vector<std::string> choices(const Problem&, const Device&, const PlanOptions&) const override { return {""}; }
 
   // Ignores PlanOptions::allowed: the last rung is there whatever was switched off.
-  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&,
-                                     const PlanOptions& options) const override {
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&, const PlanOptions& options) const override {
     return std::make_unique<ReferencePlan>(problem, options.threads);
   }
 };
