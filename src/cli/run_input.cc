@@ -37,10 +37,11 @@ ProblemList read_argument(const std::string& argument) {
   if (is_problem(argument)) return read_problems(argument, "command line");
   const auto text = argument == "-" ? read_standard_input() : read_file(argument, k_largest_input);
   if (text) return read_problems(*text, argument == "-" ? "standard input" : argument);
+  std::string message = text.error().message;
+  if (message.starts_with(argument + ": ")) message.erase(0, argument.size() + 2);
+  message += "; expected a file, - or a problem such as fwd:f32:nchw:n1c3h32w32:k8r3s3:pad1x1:stride1x1:dil1x1:g1";
   ProblemList list;
-  list.errors.push_back({argument, "",
-                         text.error().message + "; expected a file, - or a problem such as "
-                                                "fwd:f32:nchw:n1c3h32w32:k8r3s3:pad1x1:stride1x1:dil1x1:g1"});
+  list.errors.push_back({argument, "", message});
   return list;
 }
 
