@@ -181,22 +181,14 @@ const char* convoy_version(void) {
 
 const char* convoy_status_name(convoy_status status) {
   switch (convoy::number_of(status)) {
-    case CONVOY_SUCCESS:
-      return "CONVOY_SUCCESS";
-    case CONVOY_INVALID_ARGUMENT:
-      return "CONVOY_INVALID_ARGUMENT";
-    case CONVOY_UNSUPPORTED:
-      return "CONVOY_UNSUPPORTED";
-    case CONVOY_OUT_OF_MEMORY:
-      return "CONVOY_OUT_OF_MEMORY";
-    case CONVOY_IO:
-      return "CONVOY_IO";
-    case CONVOY_DEVICE:
-      return "CONVOY_DEVICE";
-    case CONVOY_INTERNAL:
-      return "CONVOY_INTERNAL";
-    case CONVOY_INTERRUPTED:
-      return "CONVOY_INTERRUPTED";
+    case CONVOY_SUCCESS: return "CONVOY_SUCCESS";
+    case CONVOY_INVALID_ARGUMENT: return "CONVOY_INVALID_ARGUMENT";
+    case CONVOY_UNSUPPORTED: return "CONVOY_UNSUPPORTED";
+    case CONVOY_OUT_OF_MEMORY: return "CONVOY_OUT_OF_MEMORY";
+    case CONVOY_IO: return "CONVOY_IO";
+    case CONVOY_DEVICE: return "CONVOY_DEVICE";
+    case CONVOY_INTERNAL: return "CONVOY_INTERNAL";
+    case CONVOY_INTERRUPTED: return "CONVOY_INTERRUPTED";
   }
   return "unknown convoy_status";
 }

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM: the first asks the work to stop after the current problem, the second ends the program at once after
+// Ctrl-C, SIGTERM and SIGHUP: the first asks the work to stop after the current problem, the second ends the program at once after
 // withdrawing open intents (a user's interrupt is no crash of the solver).
 #pragma once
 

@@ -20,18 +20,12 @@ constexpr int k_check_samples = 256;
 
 Verdict verdict_of(Outcome outcome) {
   switch (outcome) {
-    case Outcome::passed:
-      return Verdict::passed;
-    case Outcome::wrong_result:
-      return Verdict::wrong_result;
-    case Outcome::crashed:
-      return Verdict::crashed;
-    case Outcome::timed_out:
-      return Verdict::timed_out;
-    case Outcome::refused:
-      return Verdict::refused;
-    default:
-      return Verdict::failed;
+    case Outcome::passed: return Verdict::passed;
+    case Outcome::wrong_result: return Verdict::wrong_result;
+    case Outcome::crashed: return Verdict::crashed;
+    case Outcome::timed_out: return Verdict::timed_out;
+    case Outcome::refused: return Verdict::refused;
+    default: return Verdict::failed;
   }
 }
 
@@ -104,13 +98,15 @@ CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::stri
   }
   if (facts.tier == Tier::reference || !facts.refusal.empty()) return facts;
   const TrialKey key = context_.key_of(solver, problem_);
-  const auto incidents = context_.store().incidents(key);
-  for (const Incident& incident : incidents) facts.strikes += incident.strikes;
-  if (!incidents.empty()) {
-    facts.strike_reason = fmt::format("{}: {}", to_string(incidents.front().verdict), incidents.front().reason);
+  const auto passed = context_.store().passed_before(key);
+  for (const Incident& incident : context_.store().incidents(key)) {
+    // A pass on this very problem clears what came before it: an orphaned intent may have been a user's kill.
+    if (passed && incident.key.problem == key.problem && incident.at < passed->at) continue;
+    if (facts.strikes == 0) facts.strike_reason = fmt::format("{}: {}", to_string(incident.verdict), incident.reason);
+    facts.strikes += incident.strikes;
   }
   facts.quarantined_kin = quarantined_kin(solver);
-  facts.passed_before = context_.store().passed_before(key).has_value();
+  facts.passed_before = passed.has_value() && facts.strikes == 0;
   facts.suspect = policy_.faults.armed(solver.id()) ||
                   !context_.store().incidents_of_solver(key.solver, key.device, key.library).empty();
   return facts;

@@ -121,20 +121,14 @@ class FaultyPlan final : public Plan {
 
   Result<void> run(const Tensors& tensors, void* workspace) const override {
     switch (kind_) {
-      case FaultKind::error:
-        return fail(ErrorCode::device, "injected error");
-      case FaultKind::oom:
-        return fail(ErrorCode::out_of_memory, "injected: out of memory");
+      case FaultKind::error: return fail(ErrorCode::device, "injected error");
+      case FaultKind::oom: return fail(ErrorCode::out_of_memory, "injected: out of memory");
       case FaultKind::hang:
         for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-      case FaultKind::crash:
-        raise(SIGSEGV);
-        return fail(ErrorCode::internal, "the injected crash was survived");
+      case FaultKind::crash: raise(SIGSEGV); return fail(ErrorCode::internal, "the injected crash was survived");
       case FaultKind::wrong:
-      case FaultKind::nan:
-        break;
-      case FaultKind::compile:
-        return fail(ErrorCode::internal, "a compile fault strikes when planning");
+      case FaultKind::nan: break;
+      case FaultKind::compile: return fail(ErrorCode::internal, "a compile fault strikes when planning");
     }
     CONVOY_CHECK(plan_->run(tensors, workspace));
     spoil(tensors);

@@ -18,8 +18,7 @@ std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, c
   switch (policy.strategy) {
     case Strategy::automatic:
     case Strategy::implicit_gemm:
-    case Strategy::gemm:
-      return std::nullopt;
+    case Strategy::gemm: return std::nullopt;
     case Strategy::selective:
       if (tier == Tier::vendor && largest_size(problem) > policy.size_threshold) {
         return fmt::format("strategy selective: size {} is above the threshold {}", largest_size(problem),

@@ -20,8 +20,7 @@ using RowFunction = void (*)(const void* from, std::int64_t from_stride, void* t
                              std::int64_t count);
 
 template <typename From, typename To, To (*convert)(From)>
-void convert_row(const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride,
-                 std::int64_t count) {
+void convert_row(const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride, std::int64_t count) {
   const From* source = static_cast<const From*>(from);
   To* target = static_cast<To*>(to);
   for (std::int64_t i = 0; i < count; ++i) target[i * to_stride] = convert(source[i * from_stride]);
@@ -40,8 +39,8 @@ __attribute__((target("avx,f16c"))) void row_f16_to_f32(const void* from, std::i
       _mm256_storeu_ps(target + i, _mm256_cvtph_ps(half));
     }
   }
-  convert_row<std::uint16_t, float, float_from_f16>(source + i * from_stride, from_stride,
-                                                    target + i * to_stride, to_stride, count - i);
+  convert_row<std::uint16_t, float, float_from_f16>(source + i * from_stride, from_stride, target + i * to_stride,
+                                                    to_stride, count - i);
 }
 
 __attribute__((target("avx,f16c"))) void row_f32_to_f16(const void* from, std::int64_t from_stride, void* to,
@@ -51,13 +50,12 @@ __attribute__((target("avx,f16c"))) void row_f32_to_f16(const void* from, std::i
   std::int64_t i = 0;
   if (from_stride == 1 && to_stride == 1) {
     for (; i + 8 <= count; i += 8) {
-      const __m128i half =
-          _mm256_cvtps_ph(_mm256_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      const __m128i half = _mm256_cvtps_ph(_mm256_loadu_ps(source + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
       std::memcpy(target + i, &half, sizeof half);
     }
   }
-  convert_row<float, std::uint16_t, f16_from_float>(source + i * from_stride, from_stride,
-                                                    target + i * to_stride, to_stride, count - i);
+  convert_row<float, std::uint16_t, f16_from_float>(source + i * from_stride, from_stride, target + i * to_stride,
+                                                    to_stride, count - i);
 }
 #endif
 

@@ -6,8 +6,7 @@ namespace {
 
 Spatial widen(const Spatial& values, int rank, std::int64_t fill) {
   Spatial wide{fill, fill, fill};
-  for (int i = 0; i < rank; ++i)
-    wide[static_cast<std::size_t>(3 - rank + i)] = values[static_cast<std::size_t>(i)];
+  for (int i = 0; i < rank; ++i) wide[static_cast<std::size_t>(3 - rank + i)] = values[static_cast<std::size_t>(i)];
   return wide;
 }
 

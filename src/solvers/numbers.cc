@@ -29,17 +29,12 @@ std::uint64_t mix(std::uint64_t value) {
 
 double unit_roundoff(Dtype dtype) {
   switch (dtype) {
-    case Dtype::f32:
-      return 0x1p-24;
-    case Dtype::f16:
-      return 0x1p-11;
-    case Dtype::bf16:
-      return 0x1p-8;
-    case Dtype::f64:
-      return 0x1p-53;
+    case Dtype::f32: return 0x1p-24;
+    case Dtype::f16: return 0x1p-11;
+    case Dtype::bf16: return 0x1p-8;
+    case Dtype::f64: return 0x1p-53;
     case Dtype::i8:
-    case Dtype::i32:
-      return 0;
+    case Dtype::i32: return 0;
   }
   return 0;
 }
@@ -78,12 +73,9 @@ void note(NumbersCheck& check, std::int64_t index, double got, double want, doub
 
 const void* output_of(const Problem& problem, const Tensors& tensors) {
   switch (problem.output_role()) {
-    case TensorRole::x:
-      return tensors.x;
-    case TensorRole::w:
-      return tensors.w;
-    case TensorRole::y:
-      return tensors.y;
+    case TensorRole::x: return tensors.x;
+    case TensorRole::w: return tensors.w;
+    case TensorRole::y: return tensors.y;
   }
   return nullptr;
 }
@@ -148,17 +140,12 @@ std::vector<std::int64_t> non_finite_indices(const Problem& problem, const void*
 
 std::vector<std::int64_t> non_finite_indices(const Problem& problem, const void* output) {
   switch (problem.dtype_of(problem.output_role())) {
-    case Dtype::f32:
-      return non_finite_indices<std::uint32_t>(problem, output, 0x7f800000U);
-    case Dtype::f16:
-      return non_finite_indices<std::uint16_t>(problem, output, 0x7c00U);
-    case Dtype::bf16:
-      return non_finite_indices<std::uint16_t>(problem, output, 0x7f80U);
-    case Dtype::f64:
-      return non_finite_indices<std::uint64_t>(problem, output, 0x7ff0000000000000ULL);
+    case Dtype::f32: return non_finite_indices<std::uint32_t>(problem, output, 0x7f800000U);
+    case Dtype::f16: return non_finite_indices<std::uint16_t>(problem, output, 0x7c00U);
+    case Dtype::bf16: return non_finite_indices<std::uint16_t>(problem, output, 0x7f80U);
+    case Dtype::f64: return non_finite_indices<std::uint64_t>(problem, output, 0x7ff0000000000000ULL);
     case Dtype::i8:
-    case Dtype::i32:
-      return {};
+    case Dtype::i32: return {};
   }
   return {};
 }

@@ -44,24 +44,18 @@ Geometry cut(Geometry geometry, const Slice& slice) {
 // Which of a problem's extents is summed over, and is therefore cut last and into partial sums.
 std::int64_t Slice::*summed_extent(Direction direction) {
   switch (direction) {
-    case Direction::forward:
-      return &Slice::c;
-    case Direction::backward_data:
-      return &Slice::k;
-    case Direction::backward_weights:
-      return &Slice::n;
+    case Direction::forward: return &Slice::c;
+    case Direction::backward_data: return &Slice::k;
+    case Direction::backward_weights: return &Slice::n;
   }
   return &Slice::c;
 }
 
 const std::array<std::int64_t, 5>& output_strides(const Geometry& g) {
   switch (g.direction) {
-    case Direction::forward:
-      return g.y;
-    case Direction::backward_data:
-      return g.x;
-    case Direction::backward_weights:
-      return g.w;
+    case Direction::forward: return g.y;
+    case Direction::backward_data: return g.x;
+    case Direction::backward_weights: return g.w;
   }
   return g.y;
 }
@@ -147,9 +141,8 @@ Result<void> OnednnPlan::choose_slice(const PlanOptions& options) {
       if (options.workspace_limit == 0 || needed <= options.workspace_limit) return {};
     }
     if (!shrink(slice_, geometry_.direction)) {
-      return fail(ErrorCode::out_of_memory,
-                  fmt::format("oneDNN needs {} bytes of workspace at least, the limit is {}", needed,
-                              options.workspace_limit));
+      return fail(ErrorCode::out_of_memory, fmt::format("oneDNN needs {} bytes of workspace at least, the limit is {}",
+                                                        needed, options.workspace_limit));
     }
   }
 }
@@ -226,14 +219,12 @@ Result<std::unique_ptr<Plan>> OnednnPlan::create(const Problem& problem, const P
   return plan;
 }
 
-Result<void> OnednnPlan::run_summed(const Step& step, const std::array<char*, 3>& slots,
-                                    char* workspace) const {
+Result<void> OnednnPlan::run_summed(const Step& step, const std::array<char*, 3>& slots, char* workspace) const {
   char* sum = workspace + aligned(piece_bytes_);
   char* part = sum + sum_bytes_;
   CONVOY_CHECK(step.piece->run(slots[0], slots[1], step.first_part ? sum : part, workspace));
   const Dtype sum_dtype = geometry_.dtype == Dtype::i8 ? Dtype::i32 : Dtype::f32;
-  if (!step.first_part)
-    add_array(sum_dtype, step.piece->output_elements(), part, sum, piece_options_.threads);
+  if (!step.first_part) add_array(sum_dtype, step.piece->output_elements(), part, sum, piece_options_.threads);
   if (!step.last_part) return {};
   convert_block(step.piece->output_sizes(), {sum, sum_dtype, step.piece->output_strides()},
                 {slots[2], geometry_.output_dtype, output_strides(geometry_)}, piece_options_.threads);
@@ -285,8 +276,7 @@ class OnednnSolver final : public Solver {
     return Fit::yes();
   }
 
-  std::vector<std::string> choices(const Problem& problem, const Device&,
-                                   const PlanOptions& options) const override {
+  std::vector<std::string> choices(const Problem& problem, const Device&, const PlanOptions& options) const override {
     std::vector<std::string> list{""};
     const Geometry geometry = geometry_of(problem);
     if (largest_tensor(geometry) > k_piece_elements) return list;
@@ -297,8 +287,7 @@ class OnednnSolver final : public Solver {
     return list;
   }
 
-  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&,
-                                     const PlanOptions& options) const override {
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&, const PlanOptions& options) const override {
     return OnednnPlan::create(problem, options);
   }
 };

@@ -1,5 +1,4 @@
-// Compiles and runs one oneDNN convolution. The only file that knows oneDNN's API, versions 2 and 3 by the
-// header present.
+// Describes tensors to oneDNN, lays out the workspace, and runs: conversions and reorders round one primitive.
 #include "solvers/onednn_piece.h"
 
 #include <algorithm>
@@ -14,27 +13,14 @@
 namespace convoy {
 namespace {
 
-using MemoryDesc = dnnl::memory::desc;
-
-dnnl::engine& host_engine() {
-  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
 std::optional<dnnl::memory::data_type> onednn_type(Dtype dtype) {
   switch (dtype) {
-    case Dtype::f32:
-      return dnnl::memory::data_type::f32;
-    case Dtype::f16:
-      return dnnl::memory::data_type::f16;
-    case Dtype::bf16:
-      return dnnl::memory::data_type::bf16;
-    case Dtype::i8:
-      return dnnl::memory::data_type::s8;
-    case Dtype::i32:
-      return dnnl::memory::data_type::s32;
-    case Dtype::f64:
-      return std::nullopt;
+    case Dtype::f32: return dnnl::memory::data_type::f32;
+    case Dtype::f16: return dnnl::memory::data_type::f16;
+    case Dtype::bf16: return dnnl::memory::data_type::bf16;
+    case Dtype::i8: return dnnl::memory::data_type::s8;
+    case Dtype::i32: return dnnl::memory::data_type::s32;
+    case Dtype::f64: return std::nullopt;
   }
   return std::nullopt;
 }
@@ -47,12 +33,9 @@ dnnl::memory::dims spatial(const Spatial& values, int rank) {
 // Which tensor each of the piece's three slots is, by direction.
 std::array<TensorRole, 3> slot_roles(Direction direction) {
   switch (direction) {
-    case Direction::forward:
-      return {TensorRole::x, TensorRole::w, TensorRole::y};
-    case Direction::backward_data:
-      return {TensorRole::w, TensorRole::y, TensorRole::x};
-    case Direction::backward_weights:
-      return {TensorRole::x, TensorRole::y, TensorRole::w};
+    case Direction::forward: return {TensorRole::x, TensorRole::w, TensorRole::y};
+    case Direction::backward_data: return {TensorRole::w, TensorRole::y, TensorRole::x};
+    case Direction::backward_weights: return {TensorRole::x, TensorRole::y, TensorRole::w};
   }
   return {};
 }
@@ -63,12 +46,9 @@ struct TensorView {
 
 TensorView view_of(const Geometry& g, TensorRole role) {
   switch (role) {
-    case TensorRole::x:
-      return {{g.n, g.c * g.groups, g.in[0], g.in[1], g.in[2]}, g.x};
-    case TensorRole::w:
-      return {{g.k * g.groups, g.c, g.filter[0], g.filter[1], g.filter[2]}, g.w};
-    case TensorRole::y:
-      return {{g.n, g.k * g.groups, g.out[0], g.out[1], g.out[2]}, g.y};
+    case TensorRole::x: return {{g.n, g.c * g.groups, g.in[0], g.in[1], g.in[2]}, g.x};
+    case TensorRole::w: return {{g.k * g.groups, g.c, g.filter[0], g.filter[1], g.filter[2]}, g.w};
+    case TensorRole::y: return {{g.n, g.k * g.groups, g.out[0], g.out[1], g.out[2]}, g.y};
   }
   return {};
 }
@@ -92,86 +72,9 @@ MemoryDesc describe_memory(const TensorView& view, dnnl::memory::data_type type,
   return MemoryDesc(sizes, type, strides);
 }
 
-MemoryDesc any_format(const MemoryDesc& like) {
-#if DNNL_VERSION_MAJOR >= 3
-  return MemoryDesc(like.get_dims(), like.get_data_type(), dnnl::memory::format_tag::any);
-#else
-  return MemoryDesc(like.dims(), like.data_type(), dnnl::memory::format_tag::any);
-#endif
-}
-
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
-
-// What every convolution primitive is made from.
-struct Recipe {
-  dnnl::algorithm algorithm;
-  MemoryDesc x, w, y;
-  dnnl::memory::dims stride, dilation, pad_left, pad_right;
-};
-
-dnnl::primitive_attr scratchpad_attribute() {
-  dnnl::primitive_attr attribute;
-  attribute.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attribute;
-}
-
-// A primitive descriptor with everything that a walk over its implementations still reads: oneDNN 2 keeps
-// plain pointers to the operation and to the forward hint, oneDNN 3 owns copies.
-#if DNNL_VERSION_MAJOR >= 3
-struct Forward {
-  Forward(const Recipe& r, dnnl::prop_kind kind)
-      : desc(host_engine(), kind, r.algorithm, r.x, r.w, MemoryDesc(), r.y, r.stride, r.dilation, r.pad_left,
-             r.pad_right, scratchpad_attribute()) {}
-  dnnl::convolution_forward::primitive_desc desc;
-};
-#else
-struct Forward {
-  Forward(const Recipe& r, dnnl::prop_kind kind)
-      : operation(kind, r.algorithm, r.x, r.w, r.y, r.stride, r.dilation, r.pad_left, r.pad_right),
-        desc(operation, scratchpad_attribute(), host_engine()) {}
-  dnnl::convolution_forward::desc operation;
-  dnnl::convolution_forward::primitive_desc desc;
-};
-#endif
-
-// The forward hint that backward primitives want: the same convolution, its formats do not matter.
-Recipe hint_recipe(const Recipe& r, dnnl::memory::data_type type) {
-  const auto retyped = [type](const MemoryDesc& desc) {
-#if DNNL_VERSION_MAJOR >= 3
-    return MemoryDesc(desc.get_dims(), type, dnnl::memory::format_tag::any);
-#else
-    return MemoryDesc(desc.dims(), type, dnnl::memory::format_tag::any);
-#endif
-  };
-  Recipe hint = r;
-  hint.x = retyped(r.x);
-  hint.w = retyped(r.w);
-  hint.y = retyped(r.y);
-  return hint;
-}
-
-// Backward data (x, w, y mean diff_src, weights, diff_dst) or weights (src, diff_weights, diff_dst).
-template <typename Primitive>
-struct Backward {
-  using PrimitiveDesc = typename Primitive::primitive_desc;
-#if DNNL_VERSION_MAJOR >= 3
-  Backward(const Recipe& r, dnnl::memory::data_type type)
-      : hint(hint_recipe(r, type), dnnl::prop_kind::forward_training),
-        desc(host_engine(), r.algorithm, r.x, r.w, r.y, r.stride, r.dilation, r.pad_left, r.pad_right, hint.desc,
-             scratchpad_attribute()) {}
-  Forward hint;
-#else
-  Backward(const Recipe& r, dnnl::memory::data_type type)
-      : hint(hint_recipe(r, type), dnnl::prop_kind::forward_training),
-        operation(r.algorithm, r.x, r.w, r.y, r.stride, r.dilation, r.pad_left, r.pad_right),
-        desc(operation, scratchpad_attribute(), host_engine(), hint.desc) {}
-  Forward hint;
-  typename Primitive::desc operation;
-#endif
-  PrimitiveDesc desc;
-};
 
 // Groups so thin that im2col + GEMM is a matrix-vector product each: oneDNN 2.6 takes 15 s for a 3-D depthwise problem (64
 // channels, 5x5x5, 17x44x80, bf16, two loaded cores of a Xeon with AMX) for which our reference takes 1.5 s.
@@ -205,61 +108,6 @@ Recipe recipe_of(const Geometry& g, int rank, std::array<MemoryDesc, 3> descs, d
   recipe.pad_left = spatial(g.pad, rank);
   recipe.pad_right = far_padding(g, rank);
   return recipe;
-}
-
-// A primitive found, with the formats it wants in the order of the piece's slots.
-struct Found {
-  dnnl::primitive primitive;
-  std::array<MemoryDesc, 3> formats;
-  MemoryDesc scratchpad;
-  Algorithm algorithm;
-  std::string implementation;
-};
-
-std::array<MemoryDesc, 3> formats_of(dnnl::convolution_forward::primitive_desc& desc) {
-  return {desc.src_desc(), desc.weights_desc(), desc.dst_desc()};
-}
-std::array<MemoryDesc, 3> formats_of(dnnl::convolution_backward_data::primitive_desc& desc) {
-  return {desc.weights_desc(), desc.diff_dst_desc(), desc.diff_src_desc()};
-}
-std::array<MemoryDesc, 3> formats_of(dnnl::convolution_backward_weights::primitive_desc& desc) {
-  return {desc.src_desc(), desc.diff_dst_desc(), desc.diff_weights_desc()};
-}
-
-// Walks oneDNN's implementations, its best first, until `accept` takes one.
-template <typename Primitive, typename Desc, typename Accept>
-std::optional<Found> walk(Desc& desc, Accept accept) {
-  if (!desc) return std::nullopt;
-  do {
-    Algorithm algorithm{};
-    const std::string name = desc.impl_info_str();
-    if (!onednn_family(name, algorithm) || !accept(algorithm, formats_of(desc))) continue;
-    return Found{Primitive(desc), formats_of(desc), desc.scratchpad_desc(), algorithm, name};
-  } while (desc.next_impl());
-  return std::nullopt;
-}
-
-template <typename Accept>
-std::optional<Found> search(const Recipe& recipe, Direction direction, dnnl::memory::data_type type, Accept accept) {
-  try {
-    switch (direction) {
-      case Direction::forward: {
-        Forward forward(recipe, dnnl::prop_kind::forward_training);
-        return walk<dnnl::convolution_forward>(forward.desc, accept);
-      }
-      case Direction::backward_data: {
-        Backward<dnnl::convolution_backward_data> backward(recipe, type);
-        return walk<dnnl::convolution_backward_data>(backward.desc, accept);
-      }
-      case Direction::backward_weights: {
-        Backward<dnnl::convolution_backward_weights> backward(recipe, type);
-        return walk<dnnl::convolution_backward_weights>(backward.desc, accept);
-      }
-    }
-  } catch (const dnnl::error&) {
-    // "unimplemented": this type, format or algorithm is not offered here.
-  }
-  return std::nullopt;
 }
 
 // The functions of whichever OpenMP runtime oneDNN brought into the process (libgomp with Debian's; linking
@@ -298,23 +146,24 @@ class TeamSize {
   int former_ = 0;
 };
 
-}  // namespace
-
-bool onednn_family(std::string_view implementation, Algorithm& algorithm) {
-  const auto has = [implementation](std::string_view part) {
-    return implementation.find(part) != std::string_view::npos;
-  };
-  if (has("ref")) return false;
-  algorithm = has("wino")   ? Algorithm::winograd
-              : has("gemm") ? Algorithm::gemm
-              : has("brg")  ? Algorithm::implicit_gemm
-                            : Algorithm::direct;
-  return true;
+// The C call takes an array where the C++ one builds a map on every call.
+template <std::size_t N>
+void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
+             const std::array<dnnl_exec_arg_t, N>& arguments) {
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(N), arguments.data()),
+                          "could not run a primitive");
 }
+
+void execute_reorder(const dnnl::primitive& reorder, const dnnl::stream& stream, const dnnl::memory& from,
+                     const dnnl::memory& to) {
+  execute(reorder, stream, std::array<dnnl_exec_arg_t, 2>{{{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}}});
+}
+
+}  // namespace
 
 // The memory objects of one run, kept for the next: making them costs more than setting their addresses.
 struct OnednnPiece::Execution {
-  dnnl::stream stream{host_engine()};
+  dnnl::stream stream{onednn_host_engine()};
   std::array<dnnl::memory, 3> plain, primitive;
   dnnl::memory scratchpad;
 };
@@ -357,25 +206,24 @@ bool OnednnPiece::pick_primitive(const Geometry& g, const PieceOptions& options,
     tensor.plain = describe_memory({tensor.sizes, tensor.staged ? tensor.stage_strides : tensor.user_strides}, *type,
                                    rank_, filter ? g.groups : 1);
     own[i] = tensor.plain;
-    free[i] = any_format(tensor.plain);
+    free[i] = any_format(tensor.plain, *type);
     mixed[i] = filter ? free[i] : own[i];
   }
-  const auto type = *onednn_type(staged ? Dtype::f32 : g.dtype);
+  const auto input_type = *onednn_type(staged ? Dtype::f32 : g.dtype);
   const bool thin = thin_groups(g);
-  const auto accept = [&](Algorithm algorithm, const std::array<MemoryDesc, 3>&) {
+  const auto accept = [&](Algorithm algorithm) {
     if (thin && algorithm == Algorithm::gemm) return false;
     return contains(options.allowed, algorithm) && (options.any_algorithm || algorithm == options.algorithm);
   };
-  // im2col + GEMM is what oneDNN falls back to when the data's format suits nothing better: not worth
-  // avoiding a reorder.
-  const auto accept_in_place = [&](Algorithm algorithm, const std::array<MemoryDesc, 3>& formats) {
-    return accept(algorithm, formats) && (algorithm != Algorithm::gemm || !options.any_algorithm);
+  // im2col + GEMM is what oneDNN falls back to when the data's format suits nothing better: no reason to save a reorder.
+  const auto accept_in_place = [&](Algorithm algorithm) {
+    return accept(algorithm) && (algorithm != Algorithm::gemm || !options.any_algorithm);
   };
   const bool winograd = !options.any_algorithm ? options.algorithm == Algorithm::winograd
                                                : options.allowed == static_cast<AlgorithmSet>(Algorithm::winograd);
   const auto algorithm = winograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   const auto attempt = [&](const std::array<MemoryDesc, 3>& descs, const auto& filter) {
-    return search(recipe_of(g, rank_, descs, algorithm), g.direction, type, filter);
+    return find_primitive(recipe_of(g, rank_, descs, algorithm), g.direction, input_type, filter);
   };
   std::optional<Found> found = attempt(mixed, accept_in_place);
   if (!found) found = attempt(free, accept);
@@ -404,7 +252,7 @@ void OnednnPiece::finish() {
     tensor.reorder_offset = book(static_cast<std::int64_t>(tensor.primitive.get_size()));
     const MemoryDesc& from = i == 2 ? tensor.primitive : tensor.plain;
     const MemoryDesc& to = i == 2 ? tensor.plain : tensor.primitive;
-    tensor.reorder = dnnl::reorder(dnnl::reorder::primitive_desc(host_engine(), from, host_engine(), to));
+    tensor.reorder = dnnl::reorder(dnnl::reorder::primitive_desc(onednn_host_engine(), from, onednn_host_engine(), to));
   }
   scratchpad_offset_ = book(static_cast<std::int64_t>(scratchpad_.get_size()));
   workspace_bytes_ = end;
@@ -454,12 +302,12 @@ std::unique_ptr<OnednnPiece::Execution> OnednnPiece::take_execution() const {
   }
   auto execution = std::make_unique<Execution>();
   for (std::size_t i = 0; i < 3; ++i) {
-    execution->plain[i] = dnnl::memory(tensors_[i].plain, host_engine(), DNNL_MEMORY_NONE);
+    execution->plain[i] = dnnl::memory(tensors_[i].plain, onednn_host_engine(), DNNL_MEMORY_NONE);
     execution->primitive[i] = tensors_[i].reordered
-                                  ? dnnl::memory(tensors_[i].primitive, host_engine(), DNNL_MEMORY_NONE)
+                                  ? dnnl::memory(tensors_[i].primitive, onednn_host_engine(), DNNL_MEMORY_NONE)
                                   : execution->plain[i];
   }
-  execution->scratchpad = dnnl::memory(scratchpad_, host_engine(), DNNL_MEMORY_NONE);
+  execution->scratchpad = dnnl::memory(scratchpad_, onednn_host_engine(), DNNL_MEMORY_NONE);
   return execution;
 }
 
@@ -472,10 +320,8 @@ void OnednnPiece::move_in(Execution& execution, std::size_t index, char* workspa
                   {stage, Dtype::f32, tensor.stage_strides}, threads_);
     execution.plain[index].set_data_handle(stage);
   }
-  if (tensor.reordered) {
-    tensor.reorder.execute(execution.stream,
-                           {{DNNL_ARG_FROM, execution.plain[index]}, {DNNL_ARG_TO, execution.primitive[index]}});
-  }
+  if (tensor.reordered)
+    execute_reorder(tensor.reorder, execution.stream, execution.plain[index], execution.primitive[index]);
 }
 
 Result<void> OnednnPiece::run(void* first, void* second, void* output, void* workspace) const {
@@ -506,13 +352,8 @@ Result<void> OnednnPiece::run(void* first, void* second, void* output, void* wor
         {names[2], execution->primitive[2].get()},
         {DNNL_ARG_SCRATCHPAD, execution->scratchpad.get()},
     }};
-    dnnl::error::wrap_c_api(dnnl_primitive_execute(convolution_.get(), execution->stream.get(),
-                                                   static_cast<int>(arguments.size()), arguments.data()),
-                            "could not run the convolution");
-    if (out.reordered) {
-      out.reorder.execute(execution->stream,
-                          {{DNNL_ARG_FROM, execution->primitive[2]}, {DNNL_ARG_TO, execution->plain[2]}});
-    }
+    execute(convolution_, execution->stream, arguments);
+    if (out.reordered) execute_reorder(out.reorder, execution->stream, execution->primitive[2], execution->plain[2]);
     execution->stream.wait();
     if (out.staged) {
       convert_block(out.sizes, {base + out.stage_offset, Dtype::f32, out.stage_strides},

@@ -13,10 +13,8 @@
 #include <string>
 #include <vector>
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include "solvers/geometry.h"
-#include "solvers/solver.h"
+#include "solvers/onednn_primitive.h"
 
 namespace convoy {
 
@@ -29,10 +27,6 @@ struct PieceOptions {
   bool partial_sum = false;
   int threads = 0;
 };
-
-// Family of a oneDNN implementation by its name ("brgconv:avx512_core", "x64:gemm:jit", "jit_wino_4x3:..."),
-// nullptr-like false for its naive reference, which we never use: ours is blocked.
-bool onednn_family(std::string_view implementation, Algorithm& algorithm);
 
 class OnednnPiece {
  public:

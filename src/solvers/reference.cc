@@ -81,12 +81,9 @@ struct Product {
 
 Product product_of(const Geometry& g) {
   switch (g.direction) {
-    case Direction::forward:
-      return {g.k, g.out_points(), g.c * g.filter_points(), g.n};
-    case Direction::backward_data:
-      return {g.c, g.in_points(), g.k * g.filter_points(), g.n};
-    case Direction::backward_weights:
-      return {g.k, g.c * g.filter_points(), g.n * g.out_points(), 1};
+    case Direction::forward: return {g.k, g.out_points(), g.c * g.filter_points(), g.n};
+    case Direction::backward_data: return {g.c, g.in_points(), g.k * g.filter_points(), g.n};
+    case Direction::backward_weights: return {g.k, g.c * g.filter_points(), g.n * g.out_points(), 1};
   }
   return {};
 }
@@ -117,12 +114,9 @@ class Gather {
   // Fills one row of a B block: `depth` fixed, columns of the block.
   void b_row(const Block& block, std::int64_t depth, double* row) const {
     switch (g_.direction) {
-      case Direction::forward:
-        return b_forward(block, depth, row);
-      case Direction::backward_data:
-        return b_backward_data(block, depth, row);
-      case Direction::backward_weights:
-        return b_backward_weights(block, depth, row);
+      case Direction::forward: return b_forward(block, depth, row);
+      case Direction::backward_data: return b_backward_data(block, depth, row);
+      case Direction::backward_weights: return b_backward_weights(block, depth, row);
     }
   }
 

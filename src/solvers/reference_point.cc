@@ -81,15 +81,9 @@ PointValue reference_point(const Geometry& geometry, const Tensors& tensors, std
   const OutputIndex at = take_apart(geometry, index);
   Sum sum{geometry, tensors};
   switch (geometry.direction) {
-    case Direction::forward:
-      sum.forward(at.first, at.second, at.position);
-      break;
-    case Direction::backward_data:
-      sum.backward_data(at.first, at.second, at.position);
-      break;
-    case Direction::backward_weights:
-      sum.backward_weights(at.first, at.second, at.position);
-      break;
+    case Direction::forward: sum.forward(at.first, at.second, at.position); break;
+    case Direction::backward_data: sum.backward_data(at.first, at.second, at.position); break;
+    case Direction::backward_weights: sum.backward_weights(at.first, at.second, at.position); break;
   }
   return sum.result;
 }

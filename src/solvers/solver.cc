@@ -32,16 +32,11 @@ std::string_view to_string(Tier tier) {
 
 std::string_view to_string(Algorithm algorithm) {
   switch (algorithm) {
-    case Algorithm::gemm:
-      return "gemm";
-    case Algorithm::direct:
-      return "direct";
-    case Algorithm::winograd:
-      return "winograd";
-    case Algorithm::fft:
-      return "fft";
-    case Algorithm::implicit_gemm:
-      return "implicit_gemm";
+    case Algorithm::gemm: return "gemm";
+    case Algorithm::direct: return "direct";
+    case Algorithm::winograd: return "winograd";
+    case Algorithm::fft: return "fft";
+    case Algorithm::implicit_gemm: return "implicit_gemm";
   }
   return "direct";
 }

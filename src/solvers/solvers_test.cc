@@ -28,8 +28,7 @@ class Sample {
       if (role == problem.output_role()) {
         fill_poison(data, problem.bytes(role));
       } else {
-        fill_random(data, problem.dtype_of(role), problem.span(role),
-                    k_seed + static_cast<std::uint64_t>(role));
+        fill_random(data, problem.dtype_of(role), problem.span(role), k_seed + static_cast<std::uint64_t>(role));
       }
     }
   }
@@ -62,8 +61,7 @@ std::vector<std::string> edge_cases() {
   return lines;
 }
 
-NumbersCheck run_and_check(const Problem& problem, const Solver& solver, const PlanOptions& options,
-                           std::string* why) {
+NumbersCheck run_and_check(const Problem& problem, const Solver& solver, const PlanOptions& options, std::string* why) {
   auto device = make_cpu_device();
   auto plan = solver.plan(problem, *device, options);
   if (!plan) {
@@ -88,8 +86,7 @@ TEST_P(Conformance, every_solver_and_choice_is_right) {
   std::vector<Problem> problems{*parsed};
   // The other directions of the same shape come free of charge.
   if (parsed->dtype != Dtype::i8 && !parsed->x_strides && !parsed->w_strides && !parsed->y_strides) {
-    for (const Direction direction :
-         {Direction::forward, Direction::backward_data, Direction::backward_weights}) {
+    for (const Direction direction : {Direction::forward, Direction::backward_data, Direction::backward_weights}) {
       if (direction == parsed->direction) continue;
       problems.push_back(*parsed);
       problems.back().direction = direction;
@@ -118,8 +115,7 @@ TEST_P(Conformance, every_solver_and_choice_is_right) {
 
 std::string test_name(const testing::TestParamInfo<std::string>& info) {
   std::string name;
-  for (const char letter : info.param)
-    name += std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '_';
+  for (const char letter : info.param) name += std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '_';
   return name;
 }
 
@@ -159,8 +155,7 @@ TEST(Onednn, slices_give_the_same_numbers) {
       EXPECT_LE((*plan)->workspace_bytes(), options.workspace_limit + 128);
       if ((*plan)->detail().find("slices") != std::string_view::npos) ++sliced;
       const NumbersCheck check = run_and_check(*problem, *onednn, options, &why);
-      EXPECT_TRUE(check.passed) << text << " limit " << limit << " " << (*plan)->detail() << ": "
-                                << check.reason;
+      EXPECT_TRUE(check.passed) << text << " limit " << limit << " " << (*plan)->detail() << ": " << check.reason;
     }
     EXPECT_GE(sliced, 1) << text;
   }
@@ -177,8 +172,8 @@ TEST(Numbers, a_wrong_element_is_found) {
   std::vector<float> expected(y, y + problem->elements(TensorRole::y));
   EXPECT_TRUE(check_full(*problem, sample.tensors(), expected.data()).passed);
   const float right = y[17];
-  for (const float wrong : {right + 1e-3F, std::numeric_limits<float>::quiet_NaN(), 0.0F,
-                            std::numeric_limits<float>::infinity()}) {
+  for (const float wrong :
+       {right + 1e-3F, std::numeric_limits<float>::quiet_NaN(), 0.0F, std::numeric_limits<float>::infinity()}) {
     y[17] = wrong;
     EXPECT_FALSE(check_sampled(*problem, sample.tensors(), 1000, 1).passed) << wrong;
     EXPECT_FALSE(check_full(*problem, sample.tensors(), expected.data()).passed) << wrong;
