@@ -15,7 +15,7 @@
 
 namespace convoy {
 
-inline const char* const k_problem = "fwd:f32:nchw:n2c6h9w7:k4r3s2:pad1x0:stride2x1:dil1x2:g2";
+inline const char* const k_problem = "fwd:f32:nchw:n2c16h9w7:k8r3s2:pad1x0:stride2x1:dil1x2:g2";
 
 // --- elements -------------------------------------------------------------------------------------------------------
 
@@ -202,8 +202,8 @@ struct Case {
 inline convoy_problem_desc small_desc() {
   convoy_problem_desc desc = convoy_problem_desc_default();
   desc.n = desc.groups = 2;
-  desc.c = 6;
-  desc.k = 4;
+  desc.c = 16;  // enough channels in a group for oneDNN to take it
+  desc.k = 8;
   desc.in[0] = 9;
   desc.in[1] = 7;
   desc.filter[0] = 3;

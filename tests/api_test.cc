@@ -113,10 +113,10 @@ TEST(ApiProblem, DescriptionTextAndSizesAgree) {
   const Problem from_desc(small_desc());
   EXPECT_EQ(from_desc.string(), k_problem);
   EXPECT_EQ(Problem(std::string(k_problem)).string(), k_problem);
-  EXPECT_EQ(from_desc.sizes(CONVOY_X), (std::array<std::int64_t, 5>{2, 6, 9, 7, 1}));
-  EXPECT_EQ(from_desc.sizes(CONVOY_W), (std::array<std::int64_t, 5>{4, 3, 3, 2, 1}));
-  EXPECT_EQ(from_desc.sizes(CONVOY_Y), (std::array<std::int64_t, 5>{2, 4, 5, 5, 1}));
-  EXPECT_EQ(from_desc.bytes(CONVOY_X), 2 * 6 * 9 * 7 * 4);
+  EXPECT_EQ(from_desc.sizes(CONVOY_X), (std::array<std::int64_t, 5>{2, 16, 9, 7, 1}));
+  EXPECT_EQ(from_desc.sizes(CONVOY_W), (std::array<std::int64_t, 5>{8, 8, 3, 2, 1}));
+  EXPECT_EQ(from_desc.sizes(CONVOY_Y), (std::array<std::int64_t, 5>{2, 8, 5, 5, 1}));
+  EXPECT_EQ(from_desc.bytes(CONVOY_X), 2 * 16 * 9 * 7 * 4);
   EXPECT_EQ(Problem(convoy_problem_desc_default()).string(), "fwd:f32:nchw:n1c1h1w1:k1r1s1:pad0x0:stride1x1:dil1x1:g1");
 }
 
@@ -172,7 +172,7 @@ TEST(ApiProblem, WrongDescriptionsAreNamed) {
   for (const int rank : {0, 4, -1, 1 << 30}) wrong("use 1, 2 or 3", [=](D& d) { d.rank = rank; });
   wrong("n is -1", [](D& d) { d.n = -1; });
   wrong("c is 0", [](D& d) { d.c = 0; });
-  wrong("c=6 is not a multiple of g=4", [](D& d) { d.groups = 4; });
+  wrong("c=16 is not a multiple of g=3", [](D& d) { d.groups = 3; });
   wrong("g is 0", [](D& d) { d.groups = 0; });
   wrong("stride along w is 0", [](D& d) { d.stride[1] = 0; });
   wrong("dilation along h is -1", [](D& d) { d.dilation[0] = -1; });
@@ -190,7 +190,7 @@ TEST(ApiProblem, NullAndWrongTextsAreNamed) {
   expect_error(convoy_problem_create(&problem, nullptr), CONVOY_INVALID_ARGUMENT, "desc is NULL");
   expect_error(convoy_problem_parse(&problem, nullptr), CONVOY_INVALID_ARGUMENT, "text is NULL");
   expect_error(convoy_problem_parse(&problem, ""), CONVOY_INVALID_ARGUMENT, "");
-  expect_error(convoy_problem_parse(&problem, "fwd:f32:nchw:n2c0h9w7:k4r3s2:pad1x0:stride2x1:dil1x2:g2"),
+  expect_error(convoy_problem_parse(&problem, "fwd:f32:nchw:n2c0h9w7:k8r3s2:pad1x0:stride2x1:dil1x2:g2"),
                CONVOY_INVALID_ARGUMENT, "c");
   expect_error(convoy_problem_parse(&problem, "fwd:f31:nchw"), CONVOY_INVALID_ARGUMENT, "f31");
   EXPECT_EQ(problem, nullptr);

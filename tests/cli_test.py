@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import time
 import unittest
 
 from cli_case import TINY, TINY_LINE, CliCase, main, problem
@@ -275,6 +276,7 @@ class Db(CliCase):
         self.fill()
         self.convoy("db", "prune", "--older-than", "90")
         self.assertEqual(len(self.db()["verdicts"]), 3)
+        time.sleep(1.1)  # times are whole seconds
         self.convoy("db", "prune", "--older-than", "0")
         shown = self.db()
         self.assertEqual((len(shown["verdicts"]), len(shown["finds"]), len(shown["incidents"])), (0, 0, 1))
