@@ -1,7 +1,9 @@
 // Implementation of find.h.
 #include "dispatch/find.h"
 
+#include <algorithm>
 #include <ctime>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -13,10 +15,14 @@
 namespace convoy {
 namespace {
 
-constexpr double k_budget_ms = 2000;  // for all alternatives of one problem
-constexpr double k_sampling_ms = 50;  // for repeated runs of one alternative
-constexpr int k_samples = 7;
-constexpr double k_hopeless = 2.0;          // times the best so far, in the first run
+constexpr double k_budget_ms = 2000;     // for all alternatives of one problem
+constexpr double k_sampling_ms = 50;     // for repeated runs of one alternative
+constexpr double k_pairing_ms = 200;     // for runs of two alternatives in turn, at most
+constexpr int k_samples = 7;             // enough where nothing disturbs
+constexpr double k_agreement = 1.02;     // between undisturbed runs
+constexpr double k_hopeless = 2.0;       // times the best so far
+constexpr int k_chances = 3;             // to be less than hopeless
+constexpr double k_disturbance_ms = 20;  // what an interruption or the page faults of new memory add to a run, at most
 constexpr double k_worth_switching = 0.97;  // a smaller gain is noise
 
 // One trial run at a time; failures count as infinitely slow.
@@ -29,14 +35,49 @@ class Contest {
     return rung.run(context_.device(), tensors_, nullptr, 0) ? watch.milliseconds() : 1e300;
   }
 
-  // Robust time of a rung that has run before.
+  // Time of a rung that has run before.
   double time(const Rung& rung) {
     const Stopwatch total;
     std::vector<double> samples;
     do {
       samples.push_back(time_once(rung));
     } while (static_cast<int>(samples.size()) < k_samples && total.milliseconds() < k_sampling_ms);
-    return robust_timing(samples).centre;
+    return second_fastest(std::move(samples));
+  }
+
+  // What else the machine does only ever adds, often to most of so few samples; the very fastest may be a lucky shot.
+  static double second_fastest(std::vector<double> samples) {
+    std::sort(samples.begin(), samples.end());
+    return samples[std::min<std::size_t>(1, samples.size() - 1)];
+  }
+
+  // Enough runs, the fastest three of which agree: on a quiet machine at once, on a busy one after some tries.
+  static bool settled(std::vector<double> samples) {
+    if (static_cast<int>(samples.size()) < k_samples) return false;
+    std::partial_sort(samples.begin(), samples.begin() + 3, samples.end());
+    return samples[2] <= k_agreement * samples[0];
+  }
+
+  // One slow run proves little: the first meets a workspace that has no pages yet, any may be interrupted.
+  bool hopeless(const Rung& rung, double best_ms) {
+    for (int i = 0; i < k_chances; ++i) {
+      const double milliseconds = time_once(rung);
+      if (milliseconds <= k_hopeless * best_ms) return false;
+      if (milliseconds > k_hopeless * best_ms + k_disturbance_ms) return true;
+    }
+    return true;
+  }
+
+  // Times of two rungs in alternating runs, so that whatever else the machine does meets both. The output is the
+  // challenger's.
+  std::pair<double, double> time_pairs(const Rung& holder, const Rung& challenger) {
+    const Stopwatch total;
+    std::vector<double> holder_ms, challenger_ms;
+    do {
+      holder_ms.push_back(time_once(holder));
+      challenger_ms.push_back(time_once(challenger));
+    } while (total.milliseconds() < k_pairing_ms && !(settled(holder_ms) && settled(challenger_ms)));
+    return {second_fastest(std::move(holder_ms)), second_fastest(std::move(challenger_ms))};
   }
 
  private:
@@ -93,9 +134,9 @@ std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& prob
     if (!plan) continue;
     auto rung = std::make_unique<Rung>(solver, best->tier(), choice, std::move(*plan));
     output_is_best = false;
-    if (contest.time_once(*rung) > k_hopeless * best_ms) continue;
-    const double rung_ms = contest.time(*rung);
-    if (rung_ms > k_worth_switching * best_ms) continue;
+    if (contest.hopeless(*rung, best_ms)) continue;
+    const auto [holder_ms, rung_ms] = contest.time_pairs(*best, *rung);
+    if (rung_ms > k_worth_switching * holder_ms) continue;
     const NumbersCheck check = check_sampled(ordinary, local, 256, 1);
     if (!check.passed) {
       log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice,

@@ -8,8 +8,8 @@
 namespace convoy {
 
 // `first` has just run once, rightly, in `first_ms` with planning. Returns it, or a faster alternative of the same solver whose
-// numbers were checked too. The output tensor holds the returned rung's result. An alternative is dropped when its first run
-// is hopeless; all are once two seconds are spent, which the first run of a large problem may have done already.
+// numbers were checked too. The output tensor holds the returned rung's result. An alternative is dropped when its first runs
+// are hopeless; all are once two seconds are spent, which the first run of a large problem may have done already.
 std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
                                    std::unique_ptr<Rung> first, double first_ms, const PlanOptions& options);
 
