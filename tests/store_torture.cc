@@ -295,7 +295,7 @@ TEST(FullDisk, LimitOnTheFileSize) {
     ::signal(SIGXFSZ, SIG_IGN);
     rlimit limit{};
     ::getrlimit(RLIMIT_FSIZE, &limit);
-    const rlimit tight{200 * 1024, limit.rlim_max};
+    const rlimit tight{rlim_t{200} * 1024, limit.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &tight);
     return fill_up(folder.file("store"), [&] { ::setrlimit(RLIMIT_FSIZE, &limit); });
   });

@@ -19,6 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Cells = std::vector<std::string>;
 
+constexpr std::int64_t k_clock_tolerance = std::int64_t{24} * 3600;
+
 std::string time_text(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%d %H:%M}", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
@@ -73,7 +75,7 @@ std::vector<Quarantine> quarantines(const std::vector<Incident>& incidents, std:
   const std::int64_t forgiven_after = std::chrono::seconds(forgiveness).count();
   std::map<std::tuple<std::string, std::string, std::string, std::string>, std::vector<const Incident*>> groups;
   for (const Incident& i : incidents) {
-    if (i.at <= now - forgiven_after || i.at > now + 24 * 3600) continue;
+    if (i.at <= now - forgiven_after || i.at > now + k_clock_tolerance) continue;
     groups[{i.key.solver, i.key.problem_class, i.key.device, i.key.library}].push_back(&i);
   }
   std::vector<Quarantine> found;

@@ -42,8 +42,7 @@ void thin_out(const std::string& path, std::size_t kept) {
   const std::filesystem::path file(path);
   std::vector<std::string> asides;
   std::error_code error;
-  for (std::filesystem::directory_iterator i(file.parent_path(), error), end; !error && i != end;
-       i.increment(error)) {
+  for (std::filesystem::directory_iterator i(file.parent_path(), error), end; !error && i != end; i.increment(error)) {
     if (is_aside_of(i->path().filename().native(), file.filename().native())) asides.push_back(i->path());
   }
   std::sort(asides.begin(), asides.end());  // the names carry the time
@@ -72,8 +71,7 @@ Result<void> set_aside(const std::string& path, const Aside& aside) {
   // name.
   ::unlink(target.c_str());
   if (::link(path.c_str(), target.c_str()) != 0) return io_failure(path, "link it");
-  if (std::rename(aside.successor.c_str(), path.c_str()) != 0)
-    return io_failure(aside.successor, "rename it");
+  if (std::rename(aside.successor.c_str(), path.c_str()) != 0) return io_failure(aside.successor, "rename it");
   return {};
 }
 

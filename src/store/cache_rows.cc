@@ -27,9 +27,8 @@ Result<CacheRows> CacheRows::over(Database& database) {
   CONVOY_TRY(rows.put_, Statement::prepare(database, upsert));
   CONVOY_TRY(rows.merge_, Statement::prepare(database, upsert + " WHERE excluded.measured_at > measured_at"));
   CONVOY_TRY(rows.find_,
-             Statement::prepare(database,
-                                fmt::format("SELECT {} FROM find WHERE problem = ? AND device = ? LIMIT {}",
-                                            k_find_columns, k_max_rows)));
+             Statement::prepare(database, fmt::format("SELECT {} FROM find WHERE problem = ? AND device = ? LIMIT {}",
+                                                      k_find_columns, k_max_rows)));
   CONVOY_TRY(rows.all_, Statement::prepare(database, fmt::format("SELECT {} FROM find", k_find_columns)));
   return rows;
 }
@@ -43,8 +42,7 @@ Result<bool> CacheRows::merge(const FindRecord& record) {
   return database_->changes() > 0;
 }
 
-Result<void> CacheRows::find(std::string_view problem, std::string_view device,
-                             std::vector<FindRecord>& into) {
+Result<void> CacheRows::find(std::string_view problem, std::string_view device, std::vector<FindRecord>& into) {
   return find_.each(
       [&](const Row& row) {
         if (auto record = read_find(row)) into.push_back(*std::move(record));

@@ -52,8 +52,7 @@ Result<void> set_journal(Database& database, const FileSpec& spec, const FilePla
 // Opens the file and brings it up to date, or says what is wrong with it.
 Examined examine(const FileSpec& spec, const FilePlace& place) {
   const std::string path = place.path(spec);
-  if (auto why = why_not_plain(path); !why.empty())
-    return {Condition::unavailable, nullptr, std::move(why), 0};
+  if (auto why = why_not_plain(path); !why.empty()) return {Condition::unavailable, nullptr, std::move(why), 0};
   auto opened = Database::open(path, Database::Mode::read_write, place.busy_timeout);
   if (!opened) return {Condition::unavailable, nullptr, opened.error().message, 0};
   Database& database = **opened;
@@ -65,8 +64,7 @@ Examined examine(const FileSpec& spec, const FilePlace& place) {
   if (!version) return failed(database, version.error());
   if (*version > spec.version()) {
     return {Condition::newer, nullptr,
-            fmt::format("{} was written by a newer Convoy (schema {}, we know {})", path, *version,
-                        spec.version()),
+            fmt::format("{} was written by a newer Convoy (schema {}, we know {})", path, *version, spec.version()),
             *version};
   }
   if (!spec.precious() && *version > 0 && *version < spec.version()) {
@@ -102,9 +100,8 @@ Result<std::string> build_successor(const FileSpec& spec, const FilePlace& place
     (*damaged)->checkpoint_on_close(false);
     CONVOY_TRY(saved, spec.salvage(**damaged, *fresh));
   }
-  log_once(LogLevel::warning,
-           fmt::format("store: {} is damaged: {} rows saved, the file is kept aside as {}.corrupt-*",
-                       damaged_path, saved, damaged_path));
+  log_once(LogLevel::warning, fmt::format("store: {} is damaged: {} rows saved, the file is kept aside as {}.corrupt-*",
+                                          damaged_path, saved, damaged_path));
   return path;
 }
 
@@ -121,8 +118,7 @@ Result<void> replace(const FileSpec& spec, const FilePlace& place, const Examine
   }
   CONVOY_CHECK(set_aside(place.path(spec), aside));
   if (!spec.precious()) {
-    log_once(LogLevel::warning,
-             fmt::format("store: {}: set aside as .{}, starting over", found.why, aside.suffix));
+    log_once(LogLevel::warning, fmt::format("store: {}: set aside as .{}, starting over", found.why, aside.suffix));
   }
   return {};
 }
@@ -194,8 +190,7 @@ OpenedFile open_user_file(const FileSpec& spec, const FilePlace& place, std::int
   return layer;
 }
 
-Result<void> replace_damaged(const FileSpec& spec, const FilePlace& place, const Database& damaged,
-                             std::int64_t now) {
+Result<void> replace_damaged(const FileSpec& spec, const FilePlace& place, const Database& damaged, std::int64_t now) {
   CONVOY_TRY(const Descriptor lock, take_repair_lock(place.path(spec), place.busy_timeout));
   if (damaged.moved()) return {};
   return replace(spec, place, {Condition::damaged, nullptr, place.path(spec) + " is damaged", 0}, now);
@@ -204,13 +199,11 @@ Result<void> replace_damaged(const FileSpec& spec, const FilePlace& place, const
 OpenedFile open_layer(const FileSpec& spec, const std::string& path) {
   struct stat status {};
   // Anything but a plain file might never answer open().
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
-    return {nullptr, false, path + " is missing"};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {nullptr, false, path + " is missing"};
   // A layer is shipped, not worked on, unless a journal stands beside it: then locks are needed, if they can
   // be had.
   if (exists(path + "-wal") || exists(path + "-journal")) {
-    if (OpenedFile opened = open_layer_as(spec, path, Database::Mode::read_only); opened.database)
-      return opened;
+    if (OpenedFile opened = open_layer_as(spec, path, Database::Mode::read_only); opened.database) return opened;
   }
   return open_layer_as(spec, path, Database::Mode::immutable);
 }

@@ -20,7 +20,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::int64_t k_clock_tolerance = 24 * 3600;
+constexpr std::int64_t k_clock_tolerance = std::int64_t{24} * 3600;
 
 StoreConfig completed(StoreConfig config) {
   if (!config.now) {
@@ -69,8 +69,7 @@ bool acceptable(const Record& record) {
 }
 
 std::vector<Incident> newest_first(std::vector<Incident> incidents) {
-  std::stable_sort(incidents.begin(), incidents.end(),
-                   [](const auto& a, const auto& b) { return a.at > b.at; });
+  std::stable_sort(incidents.begin(), incidents.end(), [](const auto& a, const auto& b) { return a.at > b.at; });
   return incidents;
 }
 
@@ -88,13 +87,10 @@ int strikes_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::wrong_result:
     case Verdict::crashed:
-    case Verdict::timed_out:
-      return 2;
-    case Verdict::failed:
-      return 1;
+    case Verdict::timed_out: return 2;
+    case Verdict::failed: return 1;
     case Verdict::passed:
-    case Verdict::refused:
-      return 0;
+    case Verdict::refused: return 0;
   }
   return 0;
 }
@@ -174,8 +170,7 @@ std::vector<FindRecord> FileStore::find_records(std::string_view problem, std::s
                    [](const auto& a, const auto& b) { return identity_of(a) < identity_of(b); });
   const auto same = [](const auto& a, const auto& b) { return identity_of(a) == identity_of(b); };
   records.erase(std::unique(records.begin(), records.end(), same), records.end());
-  std::stable_sort(records.begin(), records.end(),
-                   [](const auto& a, const auto& b) { return a.time_ms < b.time_ms; });
+  std::stable_sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.time_ms < b.time_ms; });
   return records;
 }
 
@@ -202,8 +197,7 @@ std::int64_t FileStore::begin_intent(const TrialKey& key) {
   return written ? id : 0;
 }
 
-void FileStore::close_intent(std::int64_t intent, const VerdictRecord& record, int signal,
-                             std::string_view reason) {
+void FileStore::close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason) {
   VerdictRecord row = record;
   if (row.at == 0) row.at = now();
   // Not a number is worse than any error, and a file cannot hold it.
@@ -271,9 +265,7 @@ std::vector<Incident> FileStore::incidents_of_solver(std::string_view solver, st
   const Window window = young();
   {
     const std::lock_guard lock(ledger_mutex_);
-    ledger_.read([&](LedgerRows& rows) {
-      return rows.incidents_of_solver({solver, device, library}, window, found);
-    });
+    ledger_.read([&](LedgerRows& rows) { return rows.incidents_of_solver({solver, device, library}, window, found); });
   }
   return newest_first(std::move(found));
 }

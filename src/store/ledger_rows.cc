@@ -43,8 +43,8 @@ Result<void> write(Statement& statement, const VerdictRecord& r) {
 
 Result<void> write(Statement& statement, const Incident& i) {
   return statement.execute(i.key.solver, i.key.problem, i.key.problem_class, i.key.device, i.key.library,
-                           to_string(i.verdict), std::int64_t{i.strikes}, std::int64_t{i.signal}, i.reason,
-                           i.host, i.at);
+                           to_string(i.verdict), std::int64_t{i.strikes}, std::int64_t{i.signal}, i.reason, i.host,
+                           i.at);
 }
 
 auto collect(std::vector<Incident>& into) {
@@ -83,10 +83,9 @@ Result<LedgerRows> LedgerRows::over(Database& database) {
       {&rows.merge_incident_, std::string(k_merge_incident)},
       {&rows.incidents_, fmt::format(k_incidents, k_incident_columns, k_max_incidents)},
       {&rows.incidents_of_solver_, fmt::format(k_incidents_of_solver, k_incident_columns, k_max_incidents)},
-      {&rows.add_intent_,
-       fmt::format("INSERT INTO intent ({}) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                   "?, ?)",
-                   k_intent_columns)},
+      {&rows.add_intent_, fmt::format("INSERT INTO intent ({}) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                                      "?, ?)",
+                                      k_intent_columns)},
       {&rows.remove_intent_, "DELETE FROM intent WHERE id = ? AND pid = ?"},
   };
   for (const auto& [statement, sql] : statements) {
@@ -121,21 +120,18 @@ Result<bool> LedgerRows::merge_incident(const Incident& incident) {
 }
 
 Result<void> LedgerRows::incidents(const TrialKey& key, Window window, std::vector<Incident>& into) {
-  return incidents_.each(collect(into), key.solver, key.device, key.library, key.problem_class, window.from,
-                         window.to);
+  return incidents_.each(collect(into), key.solver, key.device, key.library, key.problem_class, window.from, window.to);
 }
 
-Result<void> LedgerRows::incidents_of_solver(const SolverOnDevice& which, Window window,
-                                             std::vector<Incident>& into) {
-  return incidents_of_solver_.each(collect(into), which.solver, which.device, which.library, window.from,
-                                   window.to);
+Result<void> LedgerRows::incidents_of_solver(const SolverOnDevice& which, Window window, std::vector<Incident>& into) {
+  return incidents_of_solver_.each(collect(into), which.solver, which.device, which.library, window.from, window.to);
 }
 
 Result<std::int64_t> LedgerRows::add_intent(const IntentRow& row) {
   const TrialKey& key = row.intent.key;
-  CONVOY_CHECK(add_intent_.execute(row.intent.id, key.solver, key.problem, key.problem_class, key.device,
-                                   key.library, row.intent.pid, row.process_started, row.pid_namespace,
-                                   row.boot, row.intent.host, row.intent.at));
+  CONVOY_CHECK(add_intent_.execute(row.intent.id, key.solver, key.problem, key.problem_class, key.device, key.library,
+                                   row.intent.pid, row.process_started, row.pid_namespace, row.boot, row.intent.host,
+                                   row.intent.at));
   return database_->last_insert_id();
 }
 

@@ -11,6 +11,9 @@
 namespace convoy {
 namespace {
 
+// A clock may be off by that much and a row still be sound.
+constexpr std::int64_t k_clock_tolerance = std::int64_t{24} * 3600;
+
 // Fails while others use the file: then the room is used again later.
 void compact(Database* database) {
   if (database == nullptr) return;
@@ -28,15 +31,12 @@ Result<void> verify_rows(Database& database, std::int64_t now, std::vector<std::
   if (senseless > 0) {
     findings.push_back(fmt::format("{}: {} rows make no sense and are not read", database.path(), senseless));
   }
-  const auto ahead = [&](std::int64_t at) { return at > now + 24 * 3600; };
-  const auto early = std::count_if(contents.finds.begin(), contents.finds.end(),
-                                   [&](auto& r) { return ahead(r.measured_at); }) +
-                     std::count_if(contents.verdicts.begin(), contents.verdicts.end(),
-                                   [&](auto& r) { return ahead(r.at); }) +
-                     std::count_if(contents.incidents.begin(), contents.incidents.end(),
-                                   [&](auto& r) { return ahead(r.at); });
-  if (early > 0)
-    findings.push_back(fmt::format("{}: {} rows are dated in the future", database.path(), early));
+  const auto ahead = [&](std::int64_t at) { return at > now + k_clock_tolerance; };
+  const auto early =
+      std::count_if(contents.finds.begin(), contents.finds.end(), [&](auto& r) { return ahead(r.measured_at); }) +
+      std::count_if(contents.verdicts.begin(), contents.verdicts.end(), [&](auto& r) { return ahead(r.at); }) +
+      std::count_if(contents.incidents.begin(), contents.incidents.end(), [&](auto& r) { return ahead(r.at); });
+  if (early > 0) findings.push_back(fmt::format("{}: {} rows are dated in the future", database.path(), early));
   return {};
 }
 
@@ -50,8 +50,7 @@ Result<void> verify_integrity(Database& database, std::vector<std::string>& find
 
 // Reads past the shelf: what is found damaged here is to be reported, not repaired.
 template <typename Rows>
-void verify_file(Database* database, const FileSpec& spec, std::int64_t now,
-                 std::vector<std::string>& findings) {
+void verify_file(Database* database, const FileSpec& spec, std::int64_t now, std::vector<std::string>& findings) {
   if (database == nullptr) return;
   const auto check = [&]() -> Result<void> {
     CONVOY_CHECK(verify_integrity(*database, findings));
@@ -109,8 +108,7 @@ Result<Store::ImportCounts> FileStore::import_lines(std::string_view text, std::
     }
     return contents.finds.empty() ? Result<void>() : cache_.change(import_finds);
   }));
-  return ImportCounts{finds.finds, others.verdicts, others.incidents,
-                      finds.already_there + others.already_there};
+  return ImportCounts{finds.finds, others.verdicts, others.incidents, finds.already_there + others.already_there};
 }
 
 Result<Store::PruneCounts> FileStore::prune(std::chrono::hours age) {

@@ -15,8 +15,8 @@
 namespace convoy {
 namespace {
 
-constexpr std::int64_t k_unjudged_seconds = 24 * 3600;
-constexpr std::uint64_t k_max_proc_file = 64 * 1024;
+constexpr std::int64_t k_unjudged_seconds = std::int64_t{24} * 3600;
+constexpr std::uint64_t k_max_proc_file = std::uint64_t{64} * 1024;
 
 struct ProcessState {
   char state = '?';
@@ -75,8 +75,7 @@ ProcessIdentity this_process(std::string_view host) {
   return self;
 }
 
-std::optional<std::string_view> why_abandoned(const IntentRow& row, const ProcessIdentity& self,
-                                              std::int64_t now) {
+std::optional<std::string_view> why_abandoned(const IntentRow& row, const ProcessIdentity& self, std::int64_t now) {
   constexpr std::string_view k_ended = "process ended while it was running (no verdict)";
   const bool same_boot = row.boot == self.boot;
   if (same_boot && row.pid_namespace == self.pid_namespace) {

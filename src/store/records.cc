@@ -116,8 +116,7 @@ std::optional<Flaw> flaw_of(const TrialKey& key) {
 std::optional<Flaw> flaw_of(const VerdictRecord& r) {
   if (auto flaw = flaw_of(r.key)) return flaw;
   if (!(r.error >= 0)) return Flaw{"error", "is not a number >= 0"};  // infinity is: no number came out
-  if (!(r.tolerance >= 0 && std::isfinite(r.tolerance)))
-    return Flaw{"tolerance", "is not a finite number >= 0"};
+  if (!(r.tolerance >= 0 && std::isfinite(r.tolerance))) return Flaw{"tolerance", "is not a finite number >= 0"};
   return flaw_of_time("at", r.at);
 }
 
@@ -133,9 +132,8 @@ std::optional<Flaw> flaw_of(const IntentRow& row) {
   if (auto flaw = flaw_of(row.intent.key)) return flaw;
   if (row.intent.pid <= 0 || row.intent.pid > INT32_MAX) return Flaw{"pid", "is not a process number"};
   if (row.process_started < 0) return Flaw{"process_started", "is negative"};
-  if (auto flaw = flaw_of_texts({{"pid_namespace", row.pid_namespace, false},
-                                 {"boot", row.boot, false},
-                                 {"host", row.intent.host, false}})) {
+  if (auto flaw = flaw_of_texts(
+          {{"pid_namespace", row.pid_namespace, false}, {"boot", row.boot, false}, {"host", row.intent.host, false}})) {
     return flaw;
   }
   return flaw_of_time("at", row.intent.at);
@@ -153,9 +151,8 @@ std::optional<FindRecord> read_find(const Row& row) {
   if (!problem || !device || !library || !solver || !params || !time_ms || !workspace || !measured_at) {
     return std::nullopt;
   }
-  return unless_flawed(FindRecord{*std::move(problem), *std::move(device), *std::move(library),
-                                  *std::move(solver), *std::move(params), *time_ms,
-                                  static_cast<std::uint64_t>(*workspace), *measured_at});
+  return unless_flawed(FindRecord{*std::move(problem), *std::move(device), *std::move(library), *std::move(solver),
+                                  *std::move(params), *time_ms, static_cast<std::uint64_t>(*workspace), *measured_at});
 }
 
 std::optional<VerdictRecord> read_verdict(const Row& row) {
@@ -180,8 +177,8 @@ std::optional<Incident> read_incident(const Row& row) {
   if (!id || !key || !verdict || !strikes || !signal || !reason || !host || !at) return std::nullopt;
   // Before they become ints.
   if (*strikes < 0 || *strikes > k_max_strikes || *signal < 0 || *signal > k_max_signal) return std::nullopt;
-  return unless_flawed(Incident{*id, *std::move(key), *verdict, static_cast<int>(*strikes),
-                                static_cast<int>(*signal), *std::move(reason), *std::move(host), *at});
+  return unless_flawed(Incident{*id, *std::move(key), *verdict, static_cast<int>(*strikes), static_cast<int>(*signal),
+                                *std::move(reason), *std::move(host), *at});
 }
 
 std::optional<IntentRow> read_intent(const Row& row) {

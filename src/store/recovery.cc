@@ -14,8 +14,7 @@ struct Abandoned {
   std::string_view why;
 };
 
-Result<std::vector<Abandoned>> find_abandoned(LedgerRows& rows, const ProcessIdentity& self,
-                                              std::int64_t now) {
+Result<std::vector<Abandoned>> find_abandoned(LedgerRows& rows, const ProcessIdentity& self, std::int64_t now) {
   CONVOY_TRY(auto intents, rows.intents());
   std::vector<Abandoned> abandoned;
   for (IntentRow& row : intents) {
@@ -26,8 +25,7 @@ Result<std::vector<Abandoned>> find_abandoned(LedgerRows& rows, const ProcessIde
 
 }  // namespace
 
-Result<int> recover_intents(Database& database, LedgerRows& rows, const ProcessIdentity& self,
-                            std::int64_t now) {
+Result<int> recover_intents(Database& database, LedgerRows& rows, const ProcessIdentity& self, std::int64_t now) {
   // First without the write lock: nearly always there is nothing to do.
   CONVOY_TRY(const auto suspected, find_abandoned(rows, self, now));
   if (suspected.empty()) return 0;
@@ -37,8 +35,7 @@ Result<int> recover_intents(Database& database, LedgerRows& rows, const ProcessI
   for (const auto& [row, why] : abandoned) {
     const OpenIntent& intent = row.intent;
     const std::int64_t at = std::min(intent.at, now);
-    CONVOY_CHECK(
-        rows.add_incident({0, intent.key, Verdict::crashed, 1, 0, std::string(why), intent.host, at}));
+    CONVOY_CHECK(rows.add_incident({0, intent.key, Verdict::crashed, 1, 0, std::string(why), intent.host, at}));
     CONVOY_CHECK(rows.remove_intent(intent.id, intent.pid));
   }
   CONVOY_CHECK(transaction.commit());

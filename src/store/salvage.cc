@@ -29,8 +29,8 @@ Result<int> salvage_table(Database& damaged, const Table& table, Read read, Keep
   int saved = 0;
   Result<void> written;
   for (const std::string_view order : {table.forward, table.backward}) {
-    auto scan = Statement::prepare(
-        damaged, fmt::format("SELECT {} FROM {} ORDER BY {}", table.columns, table.name, order));
+    auto scan =
+        Statement::prepare(damaged, fmt::format("SELECT {} FROM {} ORDER BY {}", table.columns, table.name, order));
     if (!scan) continue;
     const auto ended = scan->each([&](const Row& row) {
       const auto record = read(row);
@@ -50,17 +50,16 @@ Result<int> salvage_table(Database& damaged, const Table& table, Read read, Keep
 Result<int> salvage_ledger(Database& damaged, Database& fresh) {
   CONVOY_TRY(LedgerRows rows, LedgerRows::over(fresh));
   CONVOY_TRY(Transaction transaction, Transaction::begin(fresh));
-  CONVOY_TRY(const int verdicts,
-             salvage_table(damaged, k_verdicts, read_verdict,
-                           [&](const VerdictRecord& record) { return rows.merge_verdict(record); }));
-  CONVOY_TRY(const int incidents,
-             salvage_table(damaged, k_incidents, read_incident,
-                           [&](const Incident& incident) { return rows.merge_incident(incident); }));
+  CONVOY_TRY(const int verdicts, salvage_table(damaged, k_verdicts, read_verdict, [&](const VerdictRecord& record) {
+               return rows.merge_verdict(record);
+             }));
+  CONVOY_TRY(const int incidents, salvage_table(damaged, k_incidents, read_incident, [&](const Incident& incident) {
+               return rows.merge_incident(incident);
+             }));
   // Numbers of intents are kept: their processes may still be running.
   CONVOY_TRY(const int intents,
-             salvage_table(damaged, k_intents, read_intent, [&](const IntentRow& row) -> Result<bool> {
-               return rows.add_intent(row).has_value();
-             }));
+             salvage_table(damaged, k_intents, read_intent,
+                           [&](const IntentRow& row) -> Result<bool> { return rows.add_intent(row).has_value(); }));
   CONVOY_CHECK(transaction.commit());
   return verdicts + incidents + intents;
 }

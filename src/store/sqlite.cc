@@ -16,8 +16,8 @@ constexpr int k_max_value = 16 * 1024 * 1024;
 std::string uri_of(const std::string& path, std::string_view query) {
   std::string uri = "file:";
   for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '/' || c == '.' || c == '-' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
+                       c == '.' || c == '-' || c == '_';
     if (plain) {
       uri += c;
     } else {
@@ -37,11 +37,9 @@ void distrust(sqlite3* handle) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open_uri(const std::string& uri, const std::string& path,
-                                                     int flags) {
+Result<std::unique_ptr<Database>> Database::open_uri(const std::string& uri, const std::string& path, int flags) {
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(uri.c_str(), &handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(uri.c_str(), &handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
   if (handle == nullptr) return fail(ErrorCode::out_of_memory, fmt::format("{}: no memory to open it", path));
   std::unique_ptr<Database> database(new Database(handle, path));
   if (code != SQLITE_OK) return database->error(code, "opening");
@@ -52,11 +50,9 @@ Result<std::unique_ptr<Database>> Database::open_uri(const std::string& uri, con
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode mode,
                                                  std::chrono::milliseconds busy_timeout) {
   // Links are refused in what we write to. A read-only layer may well be reached through one.
-  const int flags = mode == Mode::read_write
-                        ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW
-                        : SQLITE_OPEN_READONLY;
-  CONVOY_TRY(auto database,
-             open_uri(uri_of(path, mode == Mode::immutable ? "?immutable=1" : ""), path, flags));
+  const int flags = mode == Mode::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW
+                                             : SQLITE_OPEN_READONLY;
+  CONVOY_TRY(auto database, open_uri(uri_of(path, mode == Mode::immutable ? "?immutable=1" : ""), path, flags));
   sqlite3_busy_timeout(database->handle_, static_cast<int>(busy_timeout.count()));
   // VACUUM and sorting must not need room in /tmp.
   CONVOY_CHECK(database->execute("PRAGMA temp_store=MEMORY"));
@@ -87,7 +83,9 @@ bool Database::damaged() const {
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
-bool Database::busy() const { return (last_failure_ & 0xff) == SQLITE_BUSY; }
+bool Database::busy() const {
+  return (last_failure_ & 0xff) == SQLITE_BUSY;
+}
 
 Result<void> Database::execute(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);

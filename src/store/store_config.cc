@@ -19,8 +19,7 @@ std::string user_folder(const Settings& settings) {
   if (const std::string& folder = settings.text("cache_dir"); !folder.empty()) return absolute(folder);
   // The XDG rules: a relative path is to be ignored. One in HOME would scatter databases over working
   // folders.
-  if (const auto cache = Settings::environment("XDG_CACHE_HOME"); cache.starts_with('/'))
-    return cache + "/convoy";
+  if (const auto cache = Settings::environment("XDG_CACHE_HOME"); cache.starts_with('/')) return cache + "/convoy";
   if (const auto home = Settings::environment("HOME"); home.starts_with('/')) return home + "/.cache/convoy";
   return {};
 }

@@ -88,8 +88,7 @@ std::string read_value(const Json& json, double& value) {
 }
 
 std::string read_value(const Json& json, Verdict& value) {
-  const auto verdict =
-      json.is_string() ? verdict_from_string(json.get_ref<const std::string&>()) : std::nullopt;
+  const auto verdict = json.is_string() ? verdict_from_string(json.get_ref<const std::string&>()) : std::nullopt;
   if (!verdict) return "is none of passed, wrong_result, crashed, timed_out, failed, refused";
   value = *verdict;
   return {};
@@ -137,12 +136,10 @@ Result<void> read_header(const Json& object, std::string_view place) {
   const auto format = object.find("format");
   const auto version = object.find("version");
   if (format == object.end() || *format != k_format) {
-    return wrong_field(place, "format",
-                       fmt::format("is not \"{}\": not written by convoy db export", k_format));
+    return wrong_field(place, "format", fmt::format("is not \"{}\": not written by convoy db export", k_format));
   }
   if (version == object.end() || *version != k_version) {
-    return wrong_field(place, "version",
-                       fmt::format("is not {}: written by another version of Convoy", k_version));
+    return wrong_field(place, "version", fmt::format("is not {}: written by another version of Convoy", k_version));
   }
   return {};
 }
@@ -205,8 +202,7 @@ Result<Store::Contents> read_lines(std::string_view text, std::string_view sourc
     }
   }
   if (!header_seen) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("{}: empty; write it with convoy db export", source));
+    return fail(ErrorCode::invalid_argument, fmt::format("{}: empty; write it with convoy db export", source));
   }
   return contents;
 }
