@@ -78,6 +78,9 @@ std::string summary(const std::vector<Row>& rows) {
   text += group_line(rows, "about 1 ms (0.5 to 2)",
                      [](const Row& row) { return row.direct.centre >= 0.5 && row.direct.centre <= 2; });
   text += group_line(rows, "1 ms and more", [](const Row& row) { return row.direct.centre >= 1; });
+  const auto same = [](const Row& row) { return row.direct_implementation == row.convoy_implementation; };
+  text += group_line(rows, "same implementation", same);
+  text += group_line(rows, "same, 1 ms and more", [&](const Row& row) { return same(row) && row.direct.centre >= 1; });
 
   std::vector<Row> slow = rows;
   std::erase_if(slow, [](const Row& row) { return row.direct.centre < 1 || row.ratio <= k_slower; });

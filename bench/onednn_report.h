@@ -24,7 +24,8 @@ std::string table_head();
 std::string table_line(const Row& row);
 // One JSON object, without the line's end.
 std::string json_line(const Row& row);
-// Geometric mean of the ratios: all, of about 1 ms, and of 1 ms and more; then the rows where Convoy is slowest.
+// Geometric means of the ratios by direction, by duration, and where both sides ended in the same implementation, which
+// leaves Convoy's own cost; then the rows where Convoy is slowest.
 std::string summary(const std::vector<Row>& rows);
 
 }  // namespace convoy::bench
