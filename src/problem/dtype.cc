@@ -65,27 +65,11 @@ std::uint16_t f16_from_float(float value) {
   return static_cast<std::uint16_t>(sign | half);
 }
 
-float float_from_f16(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 31U;
-  const std::uint32_t mantissa = bits & 0x3ffU;
-  if (exponent == 0) {  // zero and subnormals: units of 2^-24, exact in a float
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
-  }
-  const std::uint32_t wide = exponent == 31 ? 255 : exponent - 15 + 127;
-  return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
-}
-
 std::uint16_t bf16_from_float(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   // Rounding could carry a NaN into infinity: keep its sign, make it quiet.
   if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
   return static_cast<std::uint16_t>(round_off(bits, 16));
-}
-
-float float_from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 }  // namespace convoy

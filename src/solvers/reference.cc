@@ -16,7 +16,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::int64_t k_columns = 64;   // of B and C in one work item
+constexpr std::int64_t k_columns = 128;  // of B and C in one work item
 constexpr std::int64_t k_rows = 256;     // of A and C in one work item
 constexpr std::int64_t k_depth = 256;    // of A and B in one step
 constexpr std::int64_t k_tile_rows = 4;  // of C held in registers
