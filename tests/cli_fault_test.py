@@ -26,7 +26,7 @@ class Faults(CliCase):
 
     def test_the_first_failure_is_found_by_a_child_and_the_reference_computes(self):
         for kind, outcome in [("error", "failed"), ("hang", "timed_out"), ("crash", "crashed"), ("wrong", "wrong_result"),
-                              ("nan", "wrong_result"), ("oom", "failed"), ("compile", "failed")]:
+                              ("nan", "wrong_result"), ("silent", "wrong_result"), ("compile", "failed")]:
             with self.subTest(kind):
                 reports, summary = self.run_fault(f"onednn:{kind}")
                 self.assertEqual(self.outcomes(reports[0]), [("onednn", outcome, True), ("reference", "passed", False)])
@@ -46,8 +46,15 @@ class Faults(CliCase):
                 self.assert_right(reports[0])
                 self.assertEqual((summary["children_started"], summary["quarantined"]), (0, {"onednn": 1}))
 
+    def test_want_of_memory_is_held_against_nobody(self):
+        for _ in range(3):
+            reports, summary = self.run_fault("onednn:oom")
+            self.assertEqual(self.outcomes(reports[0]), [("onednn", "refused", True), ("reference", "passed", False)])
+            self.assert_right(reports[0])
+            self.assertEqual((summary["fallbacks"], summary["quarantined"]), (0, {}))
+
     def test_what_may_be_an_accident_has_two_chances(self):
-        for kind in ("error", "oom", "compile"):
+        for kind in ("error", "compile"):
             with self.subTest(kind):
                 self.assertEqual([self.run_fault(f"onednn:{kind}")[1]["children_started"] for _ in range(3)], [1, 1, 0])
 

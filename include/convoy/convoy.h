@@ -162,7 +162,7 @@ typedef struct convoy_statistics {
   int64_t calls;
   int64_t calls_per_tier[5];    /* indexed by convoy_tier */
   int64_t problems_per_tier[5];
-  int64_t fallbacks;            /* tries that went wrong and were followed by another */
+  int64_t fallbacks;            /* tries that went wrong */
   int64_t quarantined;          /* solver-problem pairs not tried because of their record */
   int64_t children_started;     /* processes for trials */
 } convoy_statistics;

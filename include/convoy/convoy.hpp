@@ -88,7 +88,8 @@ class Handle {
     std::string text;
     std::size_t needed = 0;
     // Another thread may add to the statistics between the two calls.
-    while (convoy_statistics_json(object_.get(), text.empty() ? nullptr : &text[0], text.size(), &needed) != CONVOY_SUCCESS) {
+    while (convoy_statistics_json(object_.get(), text.empty() ? nullptr : &text[0], text.size(), &needed) !=
+           CONVOY_SUCCESS) {
       if (needed <= text.size()) throw Exception(CONVOY_INTERNAL);
       text.resize(needed);
     }

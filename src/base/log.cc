@@ -29,18 +29,12 @@ std::atomic<int> g_level{static_cast<int>(LogLevel::quiet)};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::quiet:
-      return spdlog::level::off;
-    case LogLevel::error:
-      return spdlog::level::err;
-    case LogLevel::warning:
-      return spdlog::level::warn;
-    case LogLevel::info:
-      return spdlog::level::info;
-    case LogLevel::debug:
-      return spdlog::level::debug;
-    case LogLevel::trace:
-      return spdlog::level::trace;
+    case LogLevel::quiet: return spdlog::level::off;
+    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::warning: return spdlog::level::warn;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::trace: return spdlog::level::trace;
   }
   return spdlog::level::info;
 }

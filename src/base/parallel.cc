@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -35,8 +35,8 @@ void parallel_for(std::int64_t count, std::int64_t grain, int threads,
   crew.reserve(static_cast<std::size_t>(wanted));
   try {
     for (std::int64_t i = 1; i < wanted; ++i) crew.emplace_back(work);
-  } catch (const std::system_error&) {
-    // A process at its thread limit does the work with the threads it got.
+  } catch (const std::exception&) {
+    // At the limit of threads or memory the work is done with the threads there are.
   }
   work();
   for (std::thread& thread : crew) thread.join();

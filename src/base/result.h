@@ -45,8 +45,8 @@ using Result = tl::expected<T, Error>;
   declaration = std::move(*temporary)
 #define CONVOY_TRY(declaration, expression) \
   CONVOY_TRY_INNER(CONVOY_CONCAT(convoy_try_, __LINE__), declaration, expression)
-#define CONVOY_CHECK(expression)                                          \
-  do {                                                                    \
-    if (auto convoy_check_ = (expression); !convoy_check_)                \
+#define CONVOY_CHECK(expression)                                                \
+  do {                                                                          \
+    if (auto convoy_check_ = (expression); !convoy_check_)                      \
       return tl::unexpected<::convoy::Error>(std::move(convoy_check_).error()); \
   } while (false)

@@ -104,12 +104,9 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 std::optional<std::string> accepted_value(const SettingRow& row, std::string_view value) {
   if (value.size() > k_value_limit || !std::ranges::all_of(value, is_printable)) return std::nullopt;
   switch (row.kind) {
-    case text:
-      return std::string(value);
-    case choice:
-      return parse_choice(row, value);
-    case path:
-      return value.empty() || value[0] == '/' ? std::optional(std::string(value)) : std::nullopt;
+    case text: return std::string(value);
+    case choice: return parse_choice(row, value);
+    case path: return value.empty() || value[0] == '/' ? std::optional(std::string(value)) : std::nullopt;
     case boolean: {
       const auto parsed = parse_boolean(value);
       return parsed ? std::optional<std::string>(*parsed ? "true" : "false") : std::nullopt;
@@ -126,18 +123,12 @@ std::optional<std::string> accepted_value(const SettingRow& row, std::string_vie
 
 std::string accepted_values(const SettingRow& row) {
   switch (row.kind) {
-    case text:
-      return fmt::format("printable text of at most {} characters", k_value_limit);
-    case path:
-      return "an absolute path, or nothing";
-    case boolean:
-      return "1/0, yes/no, on/off, true/false, enable/disable";
-    case integer:
-      return fmt::format("a whole number from {} to {}", row.minimum, row.maximum);
-    case bytes:
-      return "a number of bytes, also like 512M or 4GiB";
-    case choice:
-      break;
+    case text: return fmt::format("printable text of at most {} characters", k_value_limit);
+    case path: return "an absolute path, or nothing";
+    case boolean: return "1/0, yes/no, on/off, true/false, enable/disable";
+    case integer: return fmt::format("a whole number from {} to {}", row.minimum, row.maximum);
+    case bytes: return "a number of bytes, also like 512M or 4GiB";
+    case choice: break;
   }
   std::string names;
   each_choice(row.choices, [&](std::string_view name, std::int64_t number) {

@@ -44,7 +44,7 @@ constexpr SettingRow k_rows[] = {
     {"fault", "CONVOY_FAULT", text, "", "", 0, 0,
      "Faults to inject for tests, as solver:kind[@condition], separated by commas; example miopen:hang@hw>42."},
     {"threads", "CONVOY_THREADS", integer, "0", "", 0, 4096,
-     "CPU threads that Convoy's own CPU solvers use; 0 uses all cores that the process may run on."},
+     "CPU threads that solvers on the host use; 0 uses all cores that the process may run on."},
     {"memory_limit", "CONVOY_MEMORY_LIMIT", bytes, "0", "", 0, k_any,
      "Bytes of host or device memory that one convolution may take; 0 allows 80 % of what is available."},
     {"workspace_limit", "CONVOY_WORKSPACE_LIMIT", bytes, "0", "", 0, k_any,
@@ -143,16 +143,11 @@ std::span<const SettingRow> setting_rows() {
 
 std::string_view to_string(Origin origin) {
   switch (origin) {
-    case Origin::built_in:
-      return "built in";
-    case Origin::system_file:
-      return "system file";
-    case Origin::user_file:
-      return "user file";
-    case Origin::environment:
-      return "environment";
-    case Origin::command_line:
-      return "command line";
+    case Origin::built_in: return "built in";
+    case Origin::system_file: return "system file";
+    case Origin::user_file: return "user file";
+    case Origin::environment: return "environment";
+    case Origin::command_line: return "command line";
   }
   return "built in";
 }

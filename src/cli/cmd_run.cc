@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -45,17 +46,16 @@ class Runner {
 
  private:
   Result<void> allocate(const Problem& problem);
-  void time(Convolution& convolution, ProblemReport& report) const;
+  Result<void> time(Convolution& convolution, ProblemReport& report) const;
 
   Dispatcher& dispatcher_;
   Limits limits_;
-  std::array<DeviceBuffer, 3> buffers_;
-  Tensors tensors_;
+  RandomTensors random_;
 };
 
 Result<void> Runner::allocate(const Problem& problem) {
   Device& device = dispatcher_.context().device();
-  buffers_ = {};
+  random_ = {};
   const std::int64_t limit = dispatcher_.context().policy().memory_limit;
   const std::int64_t room = limit > 0 ? limit : device.memory_available() / 5 * 4;
   if (all_bytes(problem) > room) {
@@ -64,33 +64,25 @@ Result<void> Runner::allocate(const Problem& problem) {
         fmt::format("its tensors take {} bytes, {} may be used{}; leave it out with --max-bytes {}", all_bytes(problem),
                     room, limit > 0 ? " (memory_limit)" : " of this machine's memory", room));
   }
-  for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
-    auto& buffer = buffers_[static_cast<std::size_t>(role)];
-    CONVOY_TRY(buffer, device.allocate(problem.bytes(role)));
-    if (role == problem.output_role()) {
-      fill_poison(buffer.data(), problem.bytes(role));
-    } else {
-      fill_random(buffer.data(), problem.dtype_of(role), problem.span(role), 17 + static_cast<std::uint64_t>(role));
-    }
-  }
-  tensors_ = {buffers_[0].data(), buffers_[1].data(), buffers_[2].data()};
+  CONVOY_TRY(random_, make_random_tensors(problem, device, 17, dispatcher_.context().policy().threads));
   return {};
 }
 
 // Up to seven runs or 0.3 s. Where the first run of the chosen solver took seconds it stands for the time: repeating it
 // tells little more.
-void Runner::time(Convolution& convolution, ProblemReport& report) const {
+Result<void> Runner::time(Convolution& convolution, ProblemReport& report) const {
   constexpr double k_long_ms = 2000, k_sampling_ms = 300;
-  const double first_ms = report.attempts.back().milliseconds;
+  const double first_ms = convolution.report().attempts.back().milliseconds;
   std::vector<double> samples;
   const Stopwatch total;
   while (first_ms < k_long_ms && samples.size() < 7 && (samples.empty() || total.milliseconds() < k_sampling_ms)) {
     const Stopwatch watch;
-    if (!convolution.run(tensors_)) return;
+    CONVOY_CHECK(convolution.run(random_.tensors));
     samples.push_back(watch.milliseconds());
   }
   report.time_ms = samples.empty() ? first_ms : robust_timing(samples).centre;
   report.gflops = convolution.problem().flops() / report.time_ms / 1e6;
+  return {};
 }
 
 ProblemReport Runner::run(const SourcedProblem& input) {
@@ -115,13 +107,13 @@ ProblemReport Runner::run(const SourcedProblem& input) {
     report.reason = ready.error().message;
     return report;
   }
-  const auto ran = (*convolution)->run(tensors_);
+  auto ran = (*convolution)->run(random_.tensors);
+  if (ran) ran = time(**convolution, report);
   const Convolution::Report outcome = (*convolution)->report();
   report.attempts = outcome.attempts;
   if (!ran) {
     report.reason = ran.error().message;
   } else {
-    time(**convolution, report);
     report.status = RunStatus::completed;
     report.tier = outcome.tier;
     report.solver = outcome.solver;
@@ -130,8 +122,8 @@ ProblemReport Runner::run(const SourcedProblem& input) {
     report.error = outcome.error;
     report.tolerance = outcome.tolerance;
   }
-  (*convolution)->trim();
-  buffers_ = {};
+  dispatcher_.context().trim_workspaces();
+  random_ = {};
   return report;
 }
 
@@ -206,7 +198,12 @@ int run_command(const RunOptions& options, const Settings& settings) {
     return 2;
   }
   // The command shows this run's errors, whatever the ledger remembers.
-  auto dispatcher = Dispatcher::create(settings, options.device, [](Policy& policy) { policy.verify_again = true; });
+  auto dispatcher = Dispatcher::create(settings, options.device, [](Policy& policy) {
+    policy.verify_again = true;
+    // This very program serves trials.
+    std::error_code error;
+    if (policy.probe.empty()) policy.probe = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  });
   if (!dispatcher) {
     fmt::print(stderr, "convoy: {}\n", dispatcher.error().message);
     return 2;
@@ -264,7 +261,7 @@ void add_run_command(CLI::App& app, CommandContext& context) {
   command
       ->add_option_function<std::string>(
           "--fault", [&context](const std::string& value) { set_from_option(context, "fault", value); },
-          "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile")
+          "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile silent")
       ->type_name("SPEC")
       ->trigger_on_parse();
   command->add_flag("--explain", options->explain, "Show every solver's answer for every problem");

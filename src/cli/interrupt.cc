@@ -12,12 +12,15 @@
 namespace convoy {
 namespace {
 
+// What we were told to ignore stays ignored: nohup, and shells that start jobs in the background.
 sigset_t interrupt_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGHUP);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction current {};
+    if (sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN) continue;
+    sigaddset(&signals, signal);
+  }
   return signals;
 }
 
@@ -25,15 +28,14 @@ sigset_t interrupt_signals() {
 
 InterruptWatch::InterruptWatch(std::function<void()> withdraw) : withdraw_(std::move(withdraw)) {
   const sigset_t signals = interrupt_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, &former_mask_);
   thread_ = std::thread([this] { watch(); });
 }
 
 InterruptWatch::~InterruptWatch() {
   done_ = true;
   thread_.join();
-  const sigset_t signals = interrupt_signals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
 void InterruptWatch::watch() {

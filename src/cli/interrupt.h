@@ -2,6 +2,8 @@
 // withdrawing open intents (a user's interrupt is no crash of the solver).
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -23,6 +25,7 @@ class InterruptWatch {
   std::function<void()> withdraw_;
   std::atomic<bool> requested_{false};
   std::atomic<bool> done_{false};
+  sigset_t former_mask_{};
   std::thread thread_;
 };
 

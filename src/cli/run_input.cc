@@ -1,12 +1,13 @@
 // Implementation of run_input.h.
 #include "cli/run_input.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <unordered_map>
-
-#include "base/file.h"
 
 #include <fmt/format.h>
 
@@ -15,17 +16,27 @@ namespace {
 
 constexpr std::uint64_t k_largest_input = 1ULL << 30;  // logs get long; more is a mistake
 
-Result<std::string> read_standard_input() {
+Result<std::string> read_all(int descriptor, const std::string& name) {
   std::string text;
   std::array<char, 1 << 16> chunk{};
   for (;;) {
-    const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
+    const ssize_t count = read(descriptor, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorCode::io, "standard input cannot be read");
+    if (count < 0) return fail(ErrorCode::io, fmt::format("{} cannot be read: {}", name, std::strerror(errno)));
     if (count == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(count));
-    if (text.size() > k_largest_input) return fail(ErrorCode::io, "standard input is over 1 GiB; give it in parts");
+    if (text.size() > k_largest_input)
+      return fail(ErrorCode::io, fmt::format("{} is over 1 GiB; give it in parts", name));
   }
+}
+
+// The user named it: links are followed and pipes are welcome.
+Result<std::string> read_named(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail(ErrorCode::io, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  auto text = read_all(descriptor, "it");
+  close(descriptor);
+  return text;
 }
 
 bool is_problem(const std::string& argument) {
@@ -35,7 +46,7 @@ bool is_problem(const std::string& argument) {
 
 ProblemList read_argument(const std::string& argument) {
   if (is_problem(argument)) return read_problems(argument, "command line");
-  const auto text = argument == "-" ? read_standard_input() : read_file(argument, k_largest_input);
+  const auto text = argument == "-" ? read_all(STDIN_FILENO, "standard input") : read_named(argument);
   if (text) return read_problems(*text, argument == "-" ? "standard input" : argument);
   std::string message = text.error().message;
   if (message.starts_with(argument + ": ")) message.erase(0, argument.size() + 2);

@@ -37,7 +37,7 @@ std::string time_text(double ms) {
 std::string history_text(const ProblemReport& report) {
   std::string text;
   for (const Attempt& attempt : report.attempts) {
-    if (attempt.outcome != Outcome::quarantined && !is_failure(attempt.outcome)) continue;
+    if (attempt.outcome == Outcome::passed || attempt.outcome == Outcome::unfit) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", attempt.solver, to_string(attempt.outcome));
     if (attempt.in_child) text += fmt::format(" in a child ({})", time_text(attempt.milliseconds));
   }
@@ -64,12 +64,9 @@ std::string dump(const Json& json) {
 
 std::string_view to_string(RunStatus status) {
   switch (status) {
-    case RunStatus::completed:
-      return "completed";
-    case RunStatus::skipped:
-      return "skipped";
-    case RunStatus::failed:
-      return "failed";
+    case RunStatus::completed: return "completed";
+    case RunStatus::skipped: return "skipped";
+    case RunStatus::failed: return "failed";
   }
   return "failed";
 }

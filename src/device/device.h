@@ -29,8 +29,7 @@ class Device;
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;
-  DeviceBuffer(Device* device, void* data, std::int64_t bytes)
-      : device_(device), data_(data), bytes_(bytes) {}
+  DeviceBuffer(Device* device, void* data, std::int64_t bytes) : device_(device), data_(data), bytes_(bytes) {}
   ~DeviceBuffer();
   DeviceBuffer(DeviceBuffer&& other) noexcept;
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept;

@@ -31,9 +31,8 @@ Result<std::unique_ptr<Device>> open_device(std::string_view name) {
     if (name != "auto" && name != backend.name) continue;
     if (auto device = backend.open()) return device;
   }
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("device '{}' is not known here; choose auto or one of: {}", name,
-                          fmt::join(device_names(), ", ")));
+  return fail(ErrorCode::invalid_argument, fmt::format("device '{}' is not known here; choose auto or one of: {}", name,
+                                                       fmt::join(device_names(), ", ")));
 }
 
 }  // namespace convoy

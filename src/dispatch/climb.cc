@@ -29,12 +29,14 @@ Verdict verdict_of(Outcome outcome) {
   }
 }
 
-// What a step came to.
+// What a step came to. `rung` is set when it held; `check` when the numbers were looked at, here or in the child.
 struct StepReport {
   Outcome outcome = Outcome::failed;
   std::string reason;
   double milliseconds = 0;
   Error error;
+  std::unique_ptr<Rung> rung;
+  std::optional<NumbersCheck> check;
 };
 
 class Climb {
@@ -55,7 +57,9 @@ class Climb {
   StepReport try_in_child(const Candidate& candidate);
   StepReport run_here(const Candidate& candidate);
   StepReport run_planned(const Candidate& candidate, const PlanOptions& options);
-  std::optional<NumbersCheck> check(bool passed_before) const;
+  StepReport find(const Candidate& candidate, const PlanOptions& options, StepReport found);
+  bool wants_check(const Candidate& candidate) const;
+  NumbersCheck check() const;
   NumbersCheck check_fully() const;
   void close(std::int64_t intent, const TrialKey& key, const StepReport& report, int signal);
   const Solver& solver_of(const Candidate& candidate) const { return *solvers()[candidate.fact]; }
@@ -98,17 +102,16 @@ CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::stri
   }
   if (facts.tier == Tier::reference || !facts.refusal.empty()) return facts;
   const TrialKey key = context_.key_of(solver, problem_);
-  const auto passed = context_.store().passed_before(key);
   for (const Incident& incident : context_.store().incidents(key)) {
-    // A pass on this very problem clears what came before it: an orphaned intent may have been a user's kill.
-    if (passed && incident.key.problem == key.problem && incident.at < passed->at) continue;
+    if (incident.strikes == 0) continue;
     if (facts.strikes == 0) facts.strike_reason = fmt::format("{}: {}", to_string(incident.verdict), incident.reason);
     facts.strikes += incident.strikes;
   }
   facts.quarantined_kin = quarantined_kin(solver);
-  facts.passed_before = passed.has_value() && facts.strikes == 0;
+  facts.passed_before = facts.strikes == 0 && context_.store().passed_before(key);
+  const auto anywhere = context_.store().incidents_of_solver(key.solver, key.device, key.library);
   facts.suspect = policy_.faults.armed(solver.id()) ||
-                  !context_.store().incidents_of_solver(key.solver, key.device, key.library).empty();
+                  std::any_of(anywhere.begin(), anywhere.end(), [](const Incident& one) { return one.strikes > 0; });
   return facts;
 }
 
@@ -121,15 +124,17 @@ PlanOptions Climb::options_of(const Candidate& candidate) const {
   return options;
 }
 
+// Only what was seen goes into the ledger: a pass that nobody checked, or on data that could not tell, is no verdict.
 void Climb::close(std::int64_t intent, const TrialKey& key, const StepReport& report, int signal) {
-  if (report.outcome == Outcome::refused) return context_.cancel_intent(intent);
+  const bool seen = is_failure(report.outcome) || (report.check && report.check->passed && report.check->telling);
+  if (!seen) return context_.cancel_intent(intent);
   VerdictRecord record;
   record.key = key;
   record.verdict = verdict_of(report.outcome);
   record.at = std::time(nullptr);
-  if (result_.check) {
-    record.error = result_.check->error;
-    record.tolerance = result_.check->tolerance;
+  if (report.check) {
+    record.error = report.check->error;
+    record.tolerance = report.check->tolerance;
   }
   context_.close_intent(intent, record, signal, report.reason);
 }
@@ -156,6 +161,15 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   report.milliseconds = probe.milliseconds;
   const bool spoke = probe.verdict != Verdict::crashed && probe.verdict != Verdict::timed_out && !detail.reason.empty();
   report.reason = spoke ? detail.reason : probe.reason();
+  // Making random tensors and checking sums is our work: slowness there is not the solver's.
+  const bool ours = probe.phase != "plan" && probe.phase != "run";
+  if (report.outcome == Outcome::timed_out && ours) report.outcome = Outcome::refused;
+  if (report.outcome == Outcome::wrong_result) {
+    report.check.emplace();
+    report.check->passed = false;
+    report.check->error = detail.error;
+    report.check->tolerance = detail.tolerance;
+  }
   report.error = {ErrorCode::device, report.reason};
   if (probe.given_up)
     log(LogLevel::warning, "{}: the child that ran {} cannot be killed", problem_.to_string(), solver.id());
@@ -169,12 +183,14 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
 }
 
 NumbersCheck Climb::check_fully() const {
-  const TensorRole role = ordinary_.output_role();
-  NumbersCheck impossible;
-  auto expected = context_.device().allocate(ordinary_.bytes(role));
+  auto expected = context_.device().allocate(ordinary_.bytes(ordinary_.output_role()));
   if (expected) {
     Tensors reference = local_;
-    (role == TensorRole::x ? reference.x : role == TensorRole::w ? reference.w : reference.y) = expected->data();
+    switch (ordinary_.output_role()) {
+      case TensorRole::x: reference.x = expected->data(); break;
+      case TensorRole::w: reference.w = expected->data(); break;
+      case TensorRole::y: reference.y = expected->data(); break;
+    }
     const auto plan = find_solver("reference")->plan(ordinary_, context_.device(), {});
     if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, local_, expected->data());
   }
@@ -182,31 +198,52 @@ NumbersCheck Climb::check_fully() const {
   return check_sampled(ordinary_, local_, k_check_samples, 1);
 }
 
-std::optional<NumbersCheck> Climb::check(bool passed_before) const {
-  if (policy_.verify == VerifyMode::off || problem_.elements(problem_.output_role()) == 0) return std::nullopt;
-  if (passed_before && !policy_.verify_again) return std::nullopt;
+bool Climb::wants_check(const Candidate& candidate) const {
+  if (policy_.verify == VerifyMode::off || problem_.elements(problem_.output_role()) == 0) return false;
+  return policy_.verify_again || !facts_[candidate.fact].passed_before;
+}
+
+NumbersCheck Climb::check() const {
   return policy_.verify == VerifyMode::full ? check_fully() : check_sampled(ordinary_, local_, k_check_samples, 1);
 }
 
-// Plans, runs, checks and, when asked, looks for something faster. On success result_.rung is set.
+// Plans, runs and checks.
 StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& options) {
   const Solver& solver = solver_of(candidate);
   const Stopwatch watch;
-  const auto failed = [&watch](Error error) {
-    const Outcome outcome = error.code == ErrorCode::unsupported ? Outcome::refused : Outcome::failed;
-    return StepReport{outcome, error.message, watch.milliseconds(), std::move(error)};
+  const auto failed = [&watch](const Error& error) {
+    // Want of memory speaks of the machine, not of the solver.
+    const bool refusal = error.code == ErrorCode::unsupported || error.code == ErrorCode::out_of_memory;
+    return StepReport{refusal ? Outcome::refused : Outcome::failed, error.message, watch.milliseconds(), error, {}, {}};
   };
   auto plan = plan_with_faults(solver, ordinary_, context_.device(), options, policy_.faults);
   if (!plan) return failed(plan.error());
   auto rung = std::make_unique<Rung>(solver, candidate.tier, options.params, std::move(*plan));
-  if (const auto ran = rung->run(context_.device(), local_, nullptr, 0); !ran) return failed(ran.error());
-  const double first_run = watch.milliseconds();
-  result_.check = check(facts_[candidate.fact].passed_before);
-  if (result_.check && !result_.check->passed) {
-    return {Outcome::wrong_result, result_.check->reason, first_run, {ErrorCode::device, result_.check->reason}};
+  // An output that already holds right numbers, by an earlier rung or an earlier call, would hide a solver that writes none.
+  if (wants_check(candidate)) poison_output(ordinary_, local_);
+  if (const auto ran = rung->run(context_, local_); !ran) return failed(ran.error());
+  StepReport report{Outcome::passed, "", watch.milliseconds(), {}, std::move(rung), {}};
+  if (wants_check(candidate)) report.check = check();
+  if (report.check && !report.check->passed) {
+    report.outcome = Outcome::wrong_result;
+    report.reason = report.check->reason;
+    report.error = {ErrorCode::device, report.reason};
+    report.rung.reset();
   }
-  result_.rung = std::move(rung);
-  return {Outcome::passed, "", first_run, {}};
+  return report;
+}
+
+// Looks for a faster alternative of what has just passed.
+StepReport Climb::find(const Candidate& candidate, const PlanOptions& options, StepReport found) {
+  FindOptions how{options, found.milliseconds, [this, &candidate]() -> std::optional<NumbersCheck> {
+                    if (!wants_check(candidate)) return std::nullopt;
+                    return check();
+                  }};
+  auto best = find_fastest(context_, problem_, tensors_, {std::move(found.rung), std::move(found.check)}, how);
+  if (!best) return {Outcome::failed, best.error().message, found.milliseconds, best.error(), {}, {}};
+  found.rung = std::move(best->rung);
+  found.check = std::move(best->check);
+  return found;
 }
 
 StepReport Climb::run_here(const Candidate& candidate) {
@@ -219,11 +256,9 @@ StepReport Climb::run_here(const Candidate& candidate) {
   const std::int64_t intent = needs_intent ? context_.begin_intent(key) : 0;
   StepReport report;
   {
-    // The deadline in this process is generous: it cannot stop anything, it only leaves a note of who hung.
-    const auto guard = context_.watchdog().arm(4 * trial_deadline(problem_, policy_), [this, key] {
+    // It cannot stop anything, and the open intent names the culprit to the next process: this is for whoever looks on.
+    const auto guard = context_.watchdog().arm(4 * trial_deadline(problem_, policy_), [this, &key] {
       log(LogLevel::warning, "{}: {} is overdue in this process", problem_.to_string(), key.solver);
-      if (key.solver != "reference")
-        context_.store().add_incident(key, Verdict::timed_out, 1, "overdue in the program's own process");
     });
     report = run_planned(candidate, options);
     // A recorded choice may be one that this run's switches exclude; the solver's own choice may still do.
@@ -231,10 +266,10 @@ StepReport Climb::run_here(const Candidate& candidate) {
       options.params.clear();
       report = run_planned(candidate, options);
     }
-    const bool look = policy_.find == FindMode::find && !recorded && candidate.tier != Tier::reference;
-    if (result_.rung && look) {
-      result_.rung = find_fastest(context_, problem_, tensors_, std::move(result_.rung), report.milliseconds, options);
-    }
+    // A suspect's other algorithms have not been tried in a child.
+    const bool trusted = !candidate.trial && !candidate.suspect && policy_.trial != TrialMode::always;
+    const bool look = policy_.find == FindMode::find && !recorded && trusted && candidate.tier != Tier::reference;
+    if (report.rung && look) report = find(candidate, options, std::move(report));
   }
   if (needs_intent) close(intent, key, report, 0);
   return report;
@@ -261,7 +296,11 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
         in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds,
         report.reason.empty() ? "" : ": ", report.reason);
     result_.attempts.push_back({solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
-    if (result_.rung) return std::move(result_);
+    if (report.rung) {
+      result_.rung = std::move(report.rung);
+      result_.check = std::move(report.check);
+      return std::move(result_);
+    }
     result_.error = std::move(report.error);
   }
   if (result_.error.message.empty()) result_.error = {ErrorCode::unsupported, "no solver is left for this problem"};

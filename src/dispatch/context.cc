@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "dispatch/select.h"
 #include "dispatch/trial.h"
 
 #include <fmt/format.h>
@@ -15,8 +16,12 @@ DispatchContext::DispatchContext(Policy policy, std::unique_ptr<Device> device, 
     : policy_(std::move(policy)), device_(std::move(device)), store_(std::move(store)) {}
 
 std::string DispatchContext::library_of(const Solver& solver) const {
-  const std::string label = policy_.faults.label(solver.id());
-  return label.empty() ? solver.library() : fmt::format("{} fault {}", solver.library(), label);
+  std::string name = solver.library();
+  const AlgorithmSet allowed = allowed_for(solver.tier(*device_), policy_);
+  if (allowed != k_all_algorithms) name += fmt::format(" algorithms {:#x}", allowed);
+  const std::string fault = policy_.faults.label(solver.id());
+  if (!fault.empty()) name += fmt::format(" fault {}", fault);
+  return name;
 }
 
 TrialKey DispatchContext::key_of(const Solver& solver, const Problem& problem) const {
@@ -29,8 +34,36 @@ std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {
   // The tensors are allocated already: with an explicit limit they count against it, what is available excludes them.
   const std::int64_t room =
       policy_.memory_limit > 0 ? policy_.memory_limit - tensor_bytes : device_->memory_available() / 5 * 4;
-  constexpr std::int64_t k_least = 64 << 20;
-  return std::max(room, k_least);
+  return std::max<std::int64_t>(room, 1);
+}
+
+Result<DeviceBuffer> DispatchContext::acquire_workspace(std::int64_t bytes) {
+  {
+    const std::lock_guard lock(workspace_mutex_);
+    const auto fits = std::find_if(workspaces_.begin(), workspaces_.end(),
+                                   [bytes](const DeviceBuffer& buffer) { return buffer.bytes() >= bytes; });
+    if (fits != workspaces_.end()) {
+      DeviceBuffer buffer = std::move(*fits);
+      workspaces_.erase(fits);
+      return buffer;
+    }
+    // The largest idle one is too small: it would only lie beside the new one.
+    if (!workspaces_.empty()) workspaces_.pop_back();
+  }
+  return device_->allocate(bytes);
+}
+
+void DispatchContext::release_workspace(DeviceBuffer buffer) {
+  const std::lock_guard lock(workspace_mutex_);
+  const auto place =
+      std::upper_bound(workspaces_.begin(), workspaces_.end(), buffer.bytes(),
+                       [](std::int64_t bytes, const DeviceBuffer& other) { return bytes < other.bytes(); });
+  workspaces_.insert(place, std::move(buffer));
+}
+
+void DispatchContext::trim_workspaces() {
+  const std::lock_guard lock(workspace_mutex_);
+  workspaces_.clear();
 }
 
 ProbeResult DispatchContext::try_in_child(const std::string& request, std::chrono::milliseconds deadline) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "dispatch/policy.h"
 #include "guard/probe_worker.h"
@@ -24,10 +25,17 @@ class DispatchContext {
   Store& store() const { return *store_; }
   Watchdog& watchdog() { return watchdog_; }
 
-  // The library's name in the ledger: with the fault that is armed against the solver, if any.
+  // The library's name in the ledger: with the algorithms it is restricted to and the fault that is armed against the
+  // solver, if any. What passed under one restriction says nothing about another.
   std::string library_of(const Solver& solver) const;
   TrialKey key_of(const Solver& solver, const Problem& problem) const;
-  // Workspace that a plan may take beside tensors of `tensor_bytes`.
+  // Workspaces are shared by all plans of the handle and kept for the next call: as many as threads ran at once, the
+  // largest ones. acquire() gives at least `bytes`.
+  Result<DeviceBuffer> acquire_workspace(std::int64_t bytes);
+  void release_workspace(DeviceBuffer buffer);
+  void trim_workspaces();
+
+  // Workspace that a plan may take beside tensors of `tensor_bytes`; at least 1.
   std::int64_t workspace_limit(std::int64_t tensor_bytes) const;
 
   // Tries in the child; refused when none can be started.
@@ -48,6 +56,8 @@ class DispatchContext {
   mutable std::mutex mutex_;
   std::unique_ptr<ProbeWorker> worker_;  // made at the first trial
   std::set<std::int64_t> open_intents_;
+  std::mutex workspace_mutex_;
+  std::vector<DeviceBuffer> workspaces_;  // idle ones, smallest first
 };
 
 }  // namespace convoy

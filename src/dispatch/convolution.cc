@@ -1,8 +1,6 @@
 // Implementation of convolution.h.
 #include "dispatch/convolution.h"
 
-#include <array>
-#include <ctime>
 #include <utility>
 
 #include "base/log.h"
@@ -12,35 +10,57 @@ namespace convoy {
 Result<void> Convolution::run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) {
   calls_.fetch_add(1, std::memory_order_relaxed);
   const Rung* rung = ready_.load(std::memory_order_acquire);
-  if (rung == nullptr) return climb_and_run(tensors, nullptr, nullptr);
-  auto result = rung->run(context_->device(), lowered_tensors(problem_, tensors), workspace, workspace_bytes);
+  if (rung == nullptr) return first_run(tensors);
+  auto result = rung->run(*context_, lowered_tensors(problem_, tensors), workspace, workspace_bytes);
   if (result) return result;
-  return climb_and_run(tensors, rung, &result.error());
+  return recover(tensors, *rung, result.error());
 }
 
-// The slow path: nothing chosen yet, or what was chosen has failed just now.
-Result<void> Convolution::climb_and_run(const Tensors& tensors, const Rung* failed, const Error* error) {
-  const std::lock_guard lock(mutex_);
-  const Rung* rung = ready_.load(std::memory_order_acquire);
-  if (rung != nullptr && rung != failed) {  // another thread has climbed meanwhile
-    return rung->run(context_->device(), lowered_tensors(problem_, tensors), nullptr, 0);
+Result<void> Convolution::first_run(const Tensors& tensors) {
+  const std::lock_guard climbing(climb_mutex_);
+  // Another thread may have climbed meanwhile.
+  if (const Rung* rung = ready_.load(std::memory_order_acquire))
+    return rung->run(*context_, lowered_tensors(problem_, tensors));
+  return climb(tensors, struck_off_, true);
+}
+
+// What was chosen has failed just now: the same call goes on down the ladder.
+Result<void> Convolution::recover(const Tensors& tensors, const Rung& failed, const Error& error) {
+  const std::lock_guard climbing(climb_mutex_);
+  const std::string solver(failed.solver().id());
+  note_failure(failed, error);
+  // Want of memory passes: somebody else does this call, the choice stands. The reference fails of nothing else.
+  if (error.code == ErrorCode::out_of_memory || failed.tier() == Tier::reference) {
+    auto without = struck_off_;
+    if (failed.tier() != Tier::reference) without.push_back(solver);
+    return climb(tensors, without, false);
   }
-  if (failed != nullptr) {
-    const std::string solver(failed->solver().id());
-    log(LogLevel::warning, "{}: {} failed after it had worked: {}", problem_.to_string(), solver, error->message);
-    context_->store().add_incident(context_->key_of(failed->solver(), problem_), Verdict::failed,
-                                   strikes_of(Verdict::failed), error->message);
-    report_.attempts.push_back({solver, failed->tier(), Outcome::failed, error->message, 0, false});
+  // Of several threads that fail on one rung the first strikes it off.
+  if (ready_.load(std::memory_order_acquire) == &failed) {
+    log(LogLevel::warning, "{}: {} failed after it had worked: {}", problem_.to_string(), solver, error.message);
+    context_->store().add_incident(context_->key_of(failed.solver(), problem_), Verdict::failed,
+                                   strikes_of(Verdict::failed), error.message);
     struck_off_.push_back(solver);
     ready_.store(nullptr, std::memory_order_release);
   }
-  return climb(tensors);
+  if (const Rung* rung = ready_.load(std::memory_order_acquire))
+    return rung->run(*context_, lowered_tensors(problem_, tensors));
+  return climb(tensors, struck_off_, true);
 }
 
-Result<void> Convolution::climb(const Tensors& tensors) {
-  ClimbResult result = climb_ladder(*context_, problem_, tensors, struck_off_);
+void Convolution::note_failure(const Rung& failed, const Error& error) {
+  const std::lock_guard lock(report_mutex_);
+  report_.attempts.push_back(
+      {std::string(failed.solver().id()), failed.tier(), Outcome::failed, error.message, 0, false});
+}
+
+// `keep`: later calls use the rung that holds.
+Result<void> Convolution::climb(const Tensors& tensors, const std::vector<std::string>& struck_off, bool keep) {
+  ClimbResult result = climb_ladder(*context_, problem_, tensors, struck_off);
+  const std::lock_guard lock(report_mutex_);
   report_.attempts.insert(report_.attempts.end(), result.attempts.begin(), result.attempts.end());
   if (!result.rung) return tl::unexpected<Error>(std::move(result.error));
+  if (!keep) return {};
   report_.solver = result.rung->solver().id();
   report_.tier = result.rung->tier();
   report_.detail = result.rung->plan().detail();
@@ -56,16 +76,11 @@ Result<void> Convolution::climb(const Tensors& tensors) {
 
 Result<void> Convolution::prepare() {
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard climbing(climb_mutex_);
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};
-  std::array<DeviceBuffer, 3> buffers;
-  for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
-    auto& buffer = buffers[static_cast<std::size_t>(role)];
-    CONVOY_TRY(buffer, context_->device().allocate(problem_.bytes(role)));
-    if (role == problem_.output_role()) continue;
-    fill_random(buffer.data(), problem_.dtype_of(role), problem_.span(role), static_cast<std::uint64_t>(role));
-  }
-  return climb({buffers[0].data(), buffers[1].data(), buffers[2].data()});
+  CONVOY_TRY(const RandomTensors random,
+             make_random_tensors(problem_, context_->device(), 1, context_->policy().threads));
+  return climb(random.tensors, struck_off_, true);
 }
 
 std::int64_t Convolution::workspace_bytes() const {
@@ -73,18 +88,13 @@ std::int64_t Convolution::workspace_bytes() const {
   return rung == nullptr ? 0 : rung->plan().workspace_bytes();
 }
 
-void Convolution::trim() {
-  const std::lock_guard lock(mutex_);
-  for (const auto& rung : rungs_) rung->trim();
-}
-
 Convolution::Report Convolution::report() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(report_mutex_);
   return report_;
 }
 
 ProblemStatistics Convolution::statistics() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(report_mutex_);
   return {problem_.to_string(), report_.solver, report_.tier, calls_.load(std::memory_order_relaxed), report_.attempts};
 }
 

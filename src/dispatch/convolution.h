@@ -30,8 +30,6 @@ class Convolution {
   Result<void> prepare();
   // Bytes that spare run() the use of its own memory; 0 before prepare() or the first run().
   std::int64_t workspace_bytes() const;
-  // Gives back the memory that run() keeps for the next call.
-  void trim();
 
   struct Report {
     std::string solver;  // empty before the first run
@@ -46,16 +44,19 @@ class Convolution {
   ProblemStatistics statistics() const;
 
  private:
-  Result<void> climb_and_run(const Tensors& tensors, const Rung* failed, const Error* error);
-  Result<void> climb(const Tensors& tensors);
+  Result<void> first_run(const Tensors& tensors);
+  Result<void> recover(const Tensors& tensors, const Rung& failed, const Error& error);
+  void note_failure(const Rung& failed, const Error& error);
+  Result<void> climb(const Tensors& tensors, const std::vector<std::string>& struck_off, bool keep);
 
   std::shared_ptr<DispatchContext> context_;
   Problem problem_;
   std::atomic<const Rung*> ready_{nullptr};
   std::atomic<std::int64_t> calls_{0};
-  mutable std::mutex mutex_;                  // of everything below
+  std::mutex climb_mutex_;                    // held while climbing, which may take as long as a trial
   std::vector<std::unique_ptr<Rung>> rungs_;  // all that were ever ready: another thread may still run one
   std::vector<std::string> struck_off_;       // solvers that failed after they had been chosen
+  mutable std::mutex report_mutex_;           // held for moments; guards report_ alone
   Report report_;
 };
 

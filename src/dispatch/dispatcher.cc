@@ -38,11 +38,13 @@ Result<std::shared_ptr<Convolution>> Dispatcher::convolution(const Problem& prob
 }
 
 Statistics Dispatcher::statistics() const {
-  std::vector<ProblemStatistics> per_problem;
+  std::vector<std::shared_ptr<Convolution>> convolutions;
   {
     const std::shared_lock lock(mutex_);
-    for (const auto& [problem, convolution] : cache_) per_problem.push_back(convolution->statistics());
+    for (const auto& [problem, convolution] : cache_) convolutions.push_back(convolution);
   }
+  std::vector<ProblemStatistics> per_problem;
+  for (const auto& convolution : convolutions) per_problem.push_back(convolution->statistics());
   std::sort(per_problem.begin(), per_problem.end(), [](const auto& a, const auto& b) { return a.problem < b.problem; });
   return sum_statistics(std::move(per_problem), context_->children_started());
 }

@@ -172,7 +172,7 @@ TEST_F(DispatcherTest, a_callers_workspace_is_used_and_none_is_needed) {
   ASSERT_TRUE((*convolution)->run(data.tensors(), workspace->data(), needed - 1));
 }
 
-TEST_F(DispatcherTest, a_solver_that_fails_later_is_struck_off_in_the_same_call) {
+TEST_F(DispatcherTest, want_of_memory_is_bridged_and_held_against_nobody) {
   std::atomic<bool> refuse{false};
   auto policy = policy_from(settings());
   ASSERT_TRUE(policy);
@@ -182,16 +182,64 @@ TEST_F(DispatcherTest, a_solver_that_fails_later_is_struck_off_in_the_same_call)
   Data data(problem);
   ASSERT_TRUE((*convolution)->run(data.tensors()));
   EXPECT_EQ((*convolution)->report().solver, "onednn");
-  (*convolution)->trim();
-  refuse = true;  // the workspace cannot be had any more
-  fill_poison(data.y.data(), static_cast<std::int64_t>(data.y.size()));
-  ASSERT_TRUE((*convolution)->run(data.tensors()));
-  EXPECT_TRUE(check_sampled(problem, data.tensors(), 1000, 1).passed);
-  EXPECT_EQ((*convolution)->report().solver, "reference");
-  const Statistics statistics = dispatcher.statistics();
-  EXPECT_EQ(statistics.fallbacks, 1);
-  EXPECT_EQ(statistics.causes.at("onednn failed"), 1);
-  EXPECT_EQ(dispatcher.context().store().contents()->incidents.size(), 1U);
+  dispatcher.context().trim_workspaces();
+  for (const bool refused : {true, true, false}) {
+    refuse = refused;  // the workspace cannot be had
+    fill_poison(data.y.data(), static_cast<std::int64_t>(data.y.size()));
+    ASSERT_TRUE((*convolution)->run(data.tensors()));
+    EXPECT_TRUE(check_sampled(problem, data.tensors(), 1000, 1).passed);
+    EXPECT_EQ((*convolution)->report().solver, "onednn") << "the choice stands";
+  }
+  EXPECT_EQ(dispatcher.statistics().causes.at("onednn failed"), 2);
+  EXPECT_TRUE(dispatcher.context().store().contents()->incidents.empty());
+}
+
+// A pass is worth what was looked at: nothing without a check, nothing on zeros, nothing for other algorithms.
+TEST_F(DispatcherTest, only_what_was_seen_is_remembered) {
+  const Problem problem = *parse_problem(k_problem);
+  const auto verdicts_after = [&](const char* key, const char* value, bool zero) {
+    TestFolder folder;
+    Settings one = settings();
+    EXPECT_TRUE(one.set("cache_dir", folder.path()));
+    EXPECT_TRUE(one.set(key, value));
+    auto dispatcher = Dispatcher::create(one, "cpu");
+    Data data(problem);
+    if (zero) std::fill(data.w.begin(), data.w.end(), std::uint8_t{0});
+    EXPECT_TRUE((*(*dispatcher)->convolution(problem))->run(data.tensors()));
+    const auto contents = (*dispatcher)->context().store().contents();
+    EXPECT_TRUE(contents->intents.empty());
+    return contents->verdicts;
+  };
+  EXPECT_EQ(verdicts_after("verify", "sample", false).size(), 1U);
+  EXPECT_EQ(verdicts_after("verify", "full", false).size(), 1U);
+  EXPECT_TRUE(verdicts_after("verify", "off", false).empty());
+  EXPECT_TRUE(verdicts_after("verify", "sample", true).empty());
+  const auto all = verdicts_after("strategy", "auto", false);
+  const auto winograd_off = verdicts_after("miopen.conv_winograd", "0", false);
+  ASSERT_EQ(winograd_off.size(), 1U);
+  EXPECT_NE(all.at(0).key.library, winograd_off[0].key.library);
+}
+
+// Neither the plan cache's lock nor the report's is held while somebody climbs.
+TEST_F(DispatcherTest, statistics_do_not_wait_for_a_trial) {
+  Settings slow = settings();
+  ASSERT_TRUE(slow.set("fault", "onednn:hang"));
+  ASSERT_TRUE(slow.set("deadline_ms", "3000"));
+  ASSERT_TRUE(slow.set("probe", CONVOY_PROGRAM));
+  auto dispatcher = Dispatcher::create(slow, "cpu");
+  const Problem problem = *parse_problem(k_problem);
+  Problem other = problem;
+  other.n = 7;
+  std::atomic<bool> done{false};
+  std::thread climber([&] {
+    EXPECT_TRUE((*(*dispatcher)->convolution(problem))->prepare());
+    done = true;
+  });
+  while ((*dispatcher)->context().children_started() == 0) std::this_thread::yield();
+  EXPECT_EQ((*dispatcher)->statistics().problems, 1);
+  EXPECT_TRUE((*dispatcher)->convolution(other));
+  EXPECT_FALSE(done);
+  climber.join();
 }
 
 TEST_F(DispatcherTest, bad_input_is_named) {

@@ -21,7 +21,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 7> k_kinds{{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 8> k_kinds{{
     {"error", FaultKind::error},
     {"hang", FaultKind::hang},
     {"crash", FaultKind::crash},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, FaultKind>, 7> k_kinds{{
     {"nan", FaultKind::nan},
     {"oom", FaultKind::oom},
     {"compile", FaultKind::compile},
+    {"silent", FaultKind::silent},
 }};
 constexpr std::array<std::string_view, 8> k_variables{"hw", "n", "c", "d", "h", "w", "k", "g"};
 constexpr std::array<std::string_view, 5> k_comparisons{">=", "<=", ">", "<", "="};
@@ -94,7 +95,7 @@ Result<Fault> parse_fault(std::string_view text) {
     return fail(
         ErrorCode::invalid_argument,
         fmt::format("fault '{}' is not understood; write solver:kind[@hw>42], kind one of error, hang, crash, wrong, "
-                    "nan, oom, compile",
+                    "nan, oom, compile, silent",
                     text));
   }
   if (solver != "*" && (find_solver(solver) == nullptr || solver == "reference")) {
@@ -126,6 +127,7 @@ class FaultyPlan final : public Plan {
       case FaultKind::hang:
         for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
       case FaultKind::crash: raise(SIGSEGV); return fail(ErrorCode::internal, "the injected crash was survived");
+      case FaultKind::silent: return {};
       case FaultKind::wrong:
       case FaultKind::nan: break;
       case FaultKind::compile: return fail(ErrorCode::internal, "a compile fault strikes when planning");
@@ -140,7 +142,7 @@ class FaultyPlan final : public Plan {
   void spoil(const Tensors& tensors) const {
     const Geometry geometry = geometry_of(problem_);
     const TensorRole role = problem_.output_role();
-    void* output = role == TensorRole::x ? tensors.x : role == TensorRole::w ? tensors.w : tensors.y;
+    void* output = output_of(problem_, tensors);
     const std::int64_t elements = problem_.elements(role);
     if (kind_ == FaultKind::nan) {
       const std::int64_t offset = output_offset(geometry, elements / 3);

@@ -3,7 +3,7 @@
 //   spec  := fault { "," fault }
 //   fault := solver ":" kind [ "@" variable operator number ]
 //   solver: an id, or * for every solver but the reference, which nothing can disarm
-//   kind:  error hang crash wrong nan oom compile
+//   kind:  error hang crash wrong nan oom compile silent
 //   variable: n c d h w k g, or hw for the larger of h and w;  operator: > < = >= <=
 //
 // A solver under an armed fault is a suspect by definition, and its name in the ledger carries the fault, so that
@@ -22,7 +22,7 @@
 
 namespace convoy {
 
-enum class FaultKind { error, hang, crash, wrong, nan, oom, compile };
+enum class FaultKind { error, hang, crash, wrong, nan, oom, compile, silent };
 
 struct Fault {
   std::string solver;

@@ -32,7 +32,7 @@ class Contest {
 
   double time_once(const Rung& rung) {
     const Stopwatch watch;
-    return rung.run(context_.device(), tensors_, nullptr, 0) ? watch.milliseconds() : 1e300;
+    return rung.run(context_, tensors_) ? watch.milliseconds() : 1e300;
   }
 
   // Time of a rung that has run before.
@@ -110,45 +110,47 @@ std::optional<std::string> recorded_choice(DispatchContext& context, const Probl
   return std::nullopt;
 }
 
-std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                                   std::unique_ptr<Rung> first, double first_ms, const PlanOptions& options) {
-  if (first_ms > k_budget_ms) {
-    record(context, problem, *first, first_ms);
+Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
+                                FindResult first, const FindOptions& find) {
+  if (find.first_ms > k_budget_ms) {
+    record(context, problem, *first.rung, find.first_ms);
     return first;
   }
-  const Solver& solver = first->solver();
+  const Solver& solver = first.rung->solver();
   const Problem ordinary = problem.lowered();
   const Tensors local = lowered_tensors(problem, tensors);
   const Stopwatch total;
   Contest contest(context, local);
-  const auto choices = solver.choices(ordinary, context.device(), options);
-  std::unique_ptr<Rung> best = std::move(first);
-  double best_ms = contest.time(*best);
+  FindResult best = std::move(first);
+  double best_ms = contest.time(*best.rung);
   bool output_is_best = true;
-  for (const std::string& choice : choices) {
-    if (choice == best->params() || choice.empty()) continue;
+  for (const std::string& choice : solver.choices(ordinary, context.device(), find.plan)) {
+    if (choice == best.rung->params() || choice.empty()) continue;
     if (total.milliseconds() + best_ms > k_budget_ms) break;
-    PlanOptions alternative = options;
+    PlanOptions alternative = find.plan;
     alternative.params = choice;
     auto plan = plan_with_faults(solver, ordinary, context.device(), alternative, context.policy().faults);
     if (!plan) continue;
-    auto rung = std::make_unique<Rung>(solver, best->tier(), choice, std::move(*plan));
+    auto rung = std::make_unique<Rung>(solver, best.rung->tier(), choice, std::move(*plan));
     output_is_best = false;
     if (contest.hopeless(*rung, best_ms)) continue;
-    const auto [holder_ms, rung_ms] = contest.time_pairs(*best, *rung);
+    const auto [holder_ms, rung_ms] = contest.time_pairs(*best.rung, *rung);
     if (rung_ms > k_worth_switching * holder_ms) continue;
-    const NumbersCheck check = check_sampled(ordinary, local, 256, 1);
-    if (!check.passed) {
+    // Whoever ran last left its numbers in the output: the challenger has to write its own.
+    poison_output(ordinary, local);
+    if (!rung->run(context, local)) continue;
+    auto check = find.check();
+    if (check && !check->passed) {
       log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice,
-          check.reason);
+          check->reason);
       continue;
     }
-    best = std::move(rung);
+    best = {std::move(rung), std::move(check)};
     best_ms = rung_ms;
     output_is_best = true;
   }
-  record(context, problem, *best, best_ms);
-  if (!output_is_best) contest.time_once(*best);
+  record(context, problem, *best.rung, best_ms);
+  if (!output_is_best) CONVOY_CHECK(best.rung->run(context, local));
   return best;
 }
 

@@ -1,17 +1,31 @@
 // Find: times a solver's alternatives on the caller's tensors and keeps the fastest. What was found is in cache.db.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "dispatch/rung.h"
+#include "solvers/numbers.h"
 
 namespace convoy {
 
-// `first` has just run once, rightly, in `first_ms` with planning. Returns it, or a faster alternative of the same solver whose
-// numbers were checked too. The output tensor holds the returned rung's result. An alternative is dropped when its first runs
-// are hopeless; all are once two seconds are spent, which the first run of a large problem may have done already.
-std::unique_ptr<Rung> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                                   std::unique_ptr<Rung> first, double first_ms, const PlanOptions& options);
+struct FindResult {
+  std::unique_ptr<Rung> rung;
+  std::optional<NumbersCheck> check;  // of this rung's numbers, when they were checked
+};
+
+struct FindOptions {
+  PlanOptions plan;
+  double first_ms = 0;                                 // of the first rung's first run, with planning
+  std::function<std::optional<NumbersCheck>()> check;  // of what the output holds now
+};
+
+// `first` has just run once, rightly. Returns it, or a faster alternative of the same solver that passed its check. The
+// output tensor holds the returned rung's result; an Error when it could not be made to. An alternative is dropped when its
+// runs are hopeless; all are once two seconds are spent, which the first run of a large problem may have done already.
+Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
+                                FindResult first, const FindOptions& find);
 
 // The recorded choice for this problem and solver, "" when there is none worth using.
 std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver);

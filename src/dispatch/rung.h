@@ -1,10 +1,9 @@
-// One rung of the ladder in use: a planned solver and workspaces for as many threads as run it at once.
+// One rung of the ladder in use: a planned solver.
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "dispatch/context.h"
 
@@ -25,21 +24,15 @@ class Rung {
   const std::string& params() const { return params_; }
   const Plan& plan() const { return *plan_; }
 
-  // Runs in the caller's workspace when it is large enough, else in one of ours, which is kept for the next call.
-  Result<void> run(Device& device, const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) const;
-  // Gives the kept workspaces back.
-  void trim() const {
-    const std::lock_guard lock(mutex_);
-    idle_.clear();
-  }
+  // Runs in the caller's workspace when it is large enough, else in one of the context's.
+  Result<void> run(DispatchContext& context, const Tensors& tensors, void* workspace = nullptr,
+                   std::int64_t workspace_bytes = 0) const;
 
  private:
   const Solver& solver_;
   Tier tier_;
   std::string params_;
   std::unique_ptr<Plan> plan_;
-  mutable std::mutex mutex_;
-  mutable std::vector<DeviceBuffer> idle_;
 };
 
 }  // namespace convoy

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "store/store.h"
+
 #include <fmt/format.h>
 
 namespace convoy {
@@ -36,8 +38,10 @@ std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, c
 }
 
 // The strategies gemm and implicit_gemm restrict the vendor only: own solvers are what they are.
+}  // namespace
+
 AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
-  if (tier == Tier::cpu || tier == Tier::reference) return k_all_algorithms;
+  if (tier == Tier::reference) return k_all_algorithms;
   if (tier != Tier::vendor) return policy.allowed;
   if (policy.strategy == Strategy::gemm) return policy.allowed & static_cast<AlgorithmSet>(Algorithm::gemm);
   if (policy.strategy == Strategy::implicit_gemm) {
@@ -45,6 +49,8 @@ AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
   }
   return policy.allowed;
 }
+
+namespace {
 
 bool needs_trial(const CandidateFacts& facts, Tier tier, const Policy& policy, bool on_host) {
   if (tier == Tier::reference || facts.passed_before || policy.trial == TrialMode::never) return false;
@@ -58,8 +64,7 @@ std::optional<Rejection> reject(std::size_t index, const CandidateFacts& facts, 
   if (!policy.only_solver.empty() && policy.only_solver != facts.solver) {
     return Rejection{index, Outcome::unfit, fmt::format("MIOPEN_DEBUG_FIND_ONLY_SOLVER is {}", policy.only_solver)};
   }
-  constexpr int k_limit = 2;
-  if (facts.strikes >= k_limit) return Rejection{index, Outcome::quarantined, facts.strike_reason};
+  if (facts.strikes >= k_quarantine_strikes) return Rejection{index, Outcome::quarantined, facts.strike_reason};
   if (facts.quarantined_kin >= k_kin_limit && !facts.passed_before) {
     return Rejection{index, Outcome::quarantined,
                      fmt::format("in quarantine on {} other problems of this kind", facts.quarantined_kin)};

@@ -49,6 +49,9 @@ struct Selection {
   std::vector<Rejection> rejected;
 };
 
+// The algorithms that strategy and switches leave to a tier.
+AlgorithmSet allowed_for(Tier tier, const Policy& policy);
+
 // `on_host`: the device is the processor itself.
 Selection select(const Problem& problem, std::span<const CandidateFacts> facts, const Policy& policy, bool on_host);
 

@@ -26,7 +26,7 @@ struct Statistics {
   std::int64_t calls = 0;
   std::array<std::int64_t, k_tiers> calls_per_tier{};
   std::array<std::int64_t, k_tiers> problems_per_tier{};
-  std::int64_t fallbacks = 0;                       // tries that went wrong and were followed by another
+  std::int64_t fallbacks = 0;                       // tries that went wrong
   std::map<std::string, std::int64_t> causes;       // "onednn timed_out" -> how often
   std::map<std::string, std::int64_t> quarantined;  // solver -> problems on which it was not tried
   int children_started = 0;

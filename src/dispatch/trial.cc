@@ -27,27 +27,6 @@ std::string verdict_line(Verdict verdict, const TrialDetail& detail) {
   return fmt::format("{} {}", to_string(verdict), to_line(detail));
 }
 
-// Tensors of a problem on a device, inputs random, output poisoned.
-struct TrialTensors {
-  std::array<DeviceBuffer, 3> buffers;
-  Tensors tensors;
-};
-
-Result<TrialTensors> make_tensors(const Problem& problem, Device& device, std::uint64_t seed) {
-  TrialTensors made;
-  for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
-    auto& buffer = made.buffers[static_cast<std::size_t>(role)];
-    CONVOY_TRY(buffer, device.allocate(problem.bytes(role)));
-    if (role == problem.output_role()) {
-      fill_poison(buffer.data(), problem.bytes(role));
-    } else {
-      fill_random(buffer.data(), problem.dtype_of(role), problem.span(role), seed + static_cast<std::uint64_t>(role));
-    }
-  }
-  made.tensors = {made.buffers[0].data(), made.buffers[1].data(), made.buffers[2].data()};
-  return made;
-}
-
 // Cuts the batch until the child's tensors take no more than half of what is free.
 void fit_batch(Problem& problem, const Device& device) {
   const std::int64_t room = device.memory_available() / 2;
@@ -57,8 +36,10 @@ void fit_batch(Problem& problem, const Device& device) {
   while (problem.n > 1 && bytes() > room) problem.n = (problem.n + 1) / 2;
 }
 
+// Want of memory speaks of the machine, not of the solver.
 Verdict verdict_of(const Error& error) {
-  return error.code == ErrorCode::unsupported ? Verdict::refused : Verdict::failed;
+  const bool refusal = error.code == ErrorCode::unsupported || error.code == ErrorCode::out_of_memory;
+  return refusal ? Verdict::refused : Verdict::failed;
 }
 
 std::string try_request(const TrialRequest& request, void (*phase)(std::string_view)) {
@@ -73,7 +54,7 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
 
   Problem ordinary = problem->lowered();
   fit_batch(ordinary, **device);
-  auto tensors = make_tensors(ordinary, **device, request.seed);
+  auto tensors = make_random_tensors(ordinary, **device, request.seed, request.threads);
   if (!tensors) return verdict_line(Verdict::refused, {0, 0, tensors.error().message});
   phase("plan");
   const PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
@@ -97,10 +78,12 @@ std::string handle_request(std::string_view line, void (*phase)(std::string_view
   return try_request(*request, phase);
 }
 
+// The folder of the file that this code was loaded from. A relative name is one that the caller chose (argv[0]): not to be
+// looked up in whatever folder is current.
 std::string own_folder() {
   static const char anchor = 0;
   Dl_info info{};
-  if (dladdr(&anchor, &info) == 0 || info.dli_fname == nullptr) return {};
+  if (dladdr(&anchor, &info) == 0 || info.dli_fname == nullptr || info.dli_fname[0] != '/') return {};
   std::error_code error;
   return std::filesystem::canonical(info.dli_fname, error).parent_path().string();
 }
@@ -169,15 +152,14 @@ Result<std::string> probe_program(const Policy& policy) {
   namespace fs = std::filesystem;
   std::error_code error;
   if (!policy.probe.empty()) {
-    if (access(policy.probe.c_str(), X_OK) == 0) return policy.probe;
+    if (fs::is_regular_file(policy.probe, error) && access(policy.probe.c_str(), X_OK) == 0) return policy.probe;
     return fail(ErrorCode::io, fmt::format("{} cannot be run; set CONVOY_PROBE to the convoy program", policy.probe));
   }
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  if (!error && self.filename() == "convoy") return self.string();
   const std::string folder = own_folder();
   for (const char* place : {"convoy", "../bin/convoy", "../../bin/convoy"}) {
     const fs::path candidate = fs::path(folder) / place;
-    if (!folder.empty() && access(candidate.c_str(), X_OK) == 0) return fs::canonical(candidate, error).string();
+    if (folder.empty() || !fs::is_regular_file(candidate, error) || access(candidate.c_str(), X_OK) != 0) continue;
+    return fs::canonical(candidate, error).string();
   }
   return fail(ErrorCode::io,
               fmt::format("no convoy program beside {} or in ../bin; set CONVOY_PROBE to its full path", folder));

@@ -38,11 +38,11 @@ struct TrialDetail {
 std::string to_line(const TrialDetail& detail);
 TrialDetail parse_trial_detail(std::string_view line);
 
-// How long a trial may take: two seconds, and what the work would take on a slow machine (2 GFLOP/s, 0.2 GB/s).
+// How long each phase of a trial may take: two seconds, and what the work would take on a slow machine (2 GFLOP/s, 0.2 GB/s).
 std::chrono::milliseconds trial_deadline(const Problem& problem, const Policy& policy);
 
-// The program to start: `policy.probe`, else this program when it is convoy itself, else convoy beside or in ../bin from
-// the library's own folder. An Error names what was looked for. PATH is never searched.
+// The program to start: `policy.probe`, else convoy beside or in ../bin from the library's own folder. An Error names what
+// was looked for. PATH is never searched.
 Result<std::string> probe_program(const Policy& policy);
 
 // The child's main loop, behind the hidden command `convoy probe`. Returns the exit status.

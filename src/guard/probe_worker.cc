@@ -23,6 +23,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds k_kill_patience{2000};
 constexpr std::size_t k_phase_limit = 64;
+constexpr int k_most_phases = 100;
 constexpr std::size_t k_chatter_limit = 4096;
 
 // True when `line` begins with `word` and a blank, or is `word`; cuts them off.
@@ -63,7 +64,7 @@ class Worker {
 
   bool is_usable();
   bool start(const SubprocessCommand& command, milliseconds start_deadline, ProbeResult& result);
-  Ending converse(std::string_view request, steady_clock::time_point deadline, ProbeResult& result);
+  Ending converse(std::string_view request, milliseconds patience, ProbeResult& result);
   bool take_verdict(std::string_view line, ProbeResult& result);
   void keep_chatter(std::string_view line);
   std::string last_output() const;
@@ -83,7 +84,7 @@ ProbeResult Worker::serve(const SubprocessCommand& command, milliseconds start_d
     result = {};
     if (!is_usable() && !start(command, start_deadline, result)) return result;
     const Stopwatch stopwatch;
-    const Ending ending = converse(request, deadline_in(deadline), result);
+    const Ending ending = converse(request, deadline, result);
     result.milliseconds = stopwatch.milliseconds();
     if (ending == Ending::verdict) {
       result.last_output = last_output();
@@ -136,17 +137,23 @@ bool Worker::start(const SubprocessCommand& command, milliseconds start_deadline
   return false;
 }
 
-Worker::Ending Worker::converse(std::string_view request, steady_clock::time_point deadline, ProbeResult& result) {
+Worker::Ending Worker::converse(std::string_view request, milliseconds patience, ProbeResult& result) {
   chatter_.clear();
+  auto deadline = deadline_in(patience);
   if (!child_->write_line(fmt::format("try {}", request))) return Ending::closed;
   std::string line;
+  int phases = 0;
   do {
     const auto status = child_->read_line(line, deadline);
     if (status == Subprocess::ReadStatus::closed) return Ending::closed;
     if (status == Subprocess::ReadStatus::timeout) return Ending::overdue;
     std::string_view rest = line;
     if (consume_word(rest, "phase")) {
-      result.phase = printable(rest.substr(0, k_phase_limit));
+      const std::string phase = printable(rest.substr(0, k_phase_limit));
+      // Announcing the same phase again buys no time.
+      if (phase != result.phase) deadline = deadline_in(patience);
+      result.phase = phase;
+      if (++phases > k_most_phases) return Ending::overdue;
     } else if (take_verdict(line, result)) {
       return Ending::verdict;
     } else {
@@ -202,18 +209,12 @@ std::string ProbeResult::reason() const {
   const std::string with_detail = detail.empty() ? "" : ": " + detail;
   const std::string survivor = given_up ? "; it could not be killed" : "";
   switch (verdict) {
-    case Verdict::passed:
-      return "passed";
-    case Verdict::wrong_result:
-      return "wrong result" + with_detail;
-    case Verdict::failed:
-      return "failed" + with_detail;
-    case Verdict::refused:
-      return "refused" + with_detail;
-    case Verdict::crashed:
-      return (detail.empty() ? "crashed" : detail) + in_phase + survivor;
-    case Verdict::timed_out:
-      return fmt::format("timed out after {:.0f} ms{}{}", milliseconds, in_phase, survivor);
+    case Verdict::passed: return "passed";
+    case Verdict::wrong_result: return "wrong result" + with_detail;
+    case Verdict::failed: return "failed" + with_detail;
+    case Verdict::refused: return "refused" + with_detail;
+    case Verdict::crashed: return (detail.empty() ? "crashed" : detail) + in_phase + survivor;
+    case Verdict::timed_out: return fmt::format("timed out after {:.0f} ms{}{}", milliseconds, in_phase, survivor);
   }
   return "failed";
 }

@@ -40,7 +40,8 @@ class ProbeWorker {
   explicit ProbeWorker(SubprocessCommand command, std::chrono::milliseconds start_deadline = std::chrono::seconds(20));
   ~ProbeWorker();
 
-  // `request` is one line. The deadline counts from the moment the child gets it; waiting for our turn is not counted.
+  // `request` is one line. The deadline counts from the moment the child gets it, and anew from each new phase that the child
+  // announces (100 at most); waiting for our turn is not counted.
   ProbeResult try_one(std::string_view request, std::chrono::milliseconds deadline);
   // How many children this process has started so far.
   int starts() const;

@@ -30,9 +30,8 @@ struct DriverFlag {
 };
 
 std::span<const DriverFlag> driver_flags();
-const DriverFlag* find_driver_flag(
-    std::string_view token);                              // "-n" or "--batchsize"; nullptr when there is none
-std::string nearest_driver_flag(std::string_view token);  // "--batchsize", or "" when nothing comes near
+const DriverFlag* find_driver_flag(std::string_view token);  // "-n" or "--batchsize"; nullptr when there is none
+std::string nearest_driver_flag(std::string_view token);     // "--batchsize", or "" when nothing comes near
 
 // A value for every flag, MIOpenDriver's defaults to begin with. Words are views of the text they were read
 // from.

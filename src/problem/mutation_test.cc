@@ -60,21 +60,11 @@ class Mutator {
       case 0:
         if (at < text.size()) text[at] = static_cast<char>(text[at] ^ (1 << below(8)));
         break;
-      case 1:
-        text.resize(at);
-        break;
-      case 2:
-        text.erase(0, at);
-        break;
-      case 3:
-        text.insert(at, k_pieces[below(std::size(k_pieces))]);
-        break;
-      case 4:
-        text = text.substr(0, at) + from(pick(), below(20));
-        break;
-      case 5:
-        text.erase(at, below(8));
-        break;
+      case 1: text.resize(at); break;
+      case 2: text.erase(0, at); break;
+      case 3: text.insert(at, k_pieces[below(std::size(k_pieces))]); break;
+      case 4: text = text.substr(0, at) + from(pick(), below(20)); break;
+      case 5: text.erase(at, below(8)); break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(below(256));
     }

@@ -64,15 +64,15 @@ struct Problem {
 
   // Everything below holds for a problem that validate() accepts.
 
-  Spatial out() const;               // spatial size of y
-  Dims dims(TensorRole role) const;  // logical sizes: x n c .., w k c/g .. (transposed: c k/g ..), y n k ..
+  Spatial out() const;                  // spatial size of y
+  Dims dims(TensorRole role) const;     // logical sizes: x n c .., w k c/g .. (transposed: c k/g ..), y n k ..
   Dims strides(TensorRole role) const;  // explicit ones, or packed in `layout`
   Dtype dtype_of(TensorRole role) const;
   std::int64_t elements(TensorRole role) const;  // product of sizes
   std::int64_t span(TensorRole role) const;      // elements from first to last, gaps included; 0 when empty
   std::int64_t bytes(TensorRole role) const;     // span times element size
   TensorRole output_role() const;                // y, x, w for fwd, bwd, wrw
-  bool packed(TensorRole role) const;  // strides are those of `layout`; a dimension of size 1 has no stride
+  bool packed(TensorRole role) const;            // strides are those of `layout`; a dimension of size 1 has no stride
   bool empty() const { return n == 0; }
   bool depthwise() const { return groups > 1 && groups == c && k % c == 0; }
 

@@ -371,16 +371,11 @@ TEST(Problem, ExtremeNumbersAreSafe) {
   const auto extreme = [&]() -> std::int64_t {
     const std::int64_t near = random.number(-3, 3);
     switch (random.number(0, 4)) {
-      case 0:
-        return random.number(1, 4);
-      case 1:
-        return (std::int64_t{1} << random.number(20, 62)) + near;
-      case 2:
-        return k_huge - random.number(0, 3);
-      case 3:
-        return -k_huge - 1 + random.number(0, 3);
-      default:
-        return near;
+      case 0: return random.number(1, 4);
+      case 1: return (std::int64_t{1} << random.number(20, 62)) + near;
+      case 2: return k_huge - random.number(0, 3);
+      case 3: return -k_huge - 1 + random.number(0, 3);
+      default: return near;
     }
   };
   int accepted = 0;

@@ -12,18 +12,12 @@ namespace convoy {
 
 inline double load_element(const void* data, Dtype dtype, std::int64_t index) {
   switch (dtype) {
-    case Dtype::f32:
-      return static_cast<double>(static_cast<const float*>(data)[index]);
-    case Dtype::f16:
-      return static_cast<double>(float_from_f16(static_cast<const std::uint16_t*>(data)[index]));
-    case Dtype::bf16:
-      return static_cast<double>(float_from_bf16(static_cast<const std::uint16_t*>(data)[index]));
-    case Dtype::f64:
-      return static_cast<const double*>(data)[index];
-    case Dtype::i8:
-      return static_cast<double>(static_cast<const std::int8_t*>(data)[index]);
-    case Dtype::i32:
-      return static_cast<double>(static_cast<const std::int32_t*>(data)[index]);
+    case Dtype::f32: return static_cast<double>(static_cast<const float*>(data)[index]);
+    case Dtype::f16: return static_cast<double>(float_from_f16(static_cast<const std::uint16_t*>(data)[index]));
+    case Dtype::bf16: return static_cast<double>(float_from_bf16(static_cast<const std::uint16_t*>(data)[index]));
+    case Dtype::f64: return static_cast<const double*>(data)[index];
+    case Dtype::i8: return static_cast<double>(static_cast<const std::int8_t*>(data)[index]);
+    case Dtype::i32: return static_cast<double>(static_cast<const std::int32_t*>(data)[index]);
   }
   return 0;
 }
@@ -38,18 +32,12 @@ inline void load_row(const void* data, Dtype dtype, std::int64_t offset, std::in
   };
   const auto same = [](auto value) { return value; };
   switch (dtype) {
-    case Dtype::f32:
-      return each(static_cast<const float*>(data), same);
-    case Dtype::f16:
-      return each(static_cast<const std::uint16_t*>(data), float_from_f16);
-    case Dtype::bf16:
-      return each(static_cast<const std::uint16_t*>(data), float_from_bf16);
-    case Dtype::f64:
-      return each(static_cast<const double*>(data), same);
-    case Dtype::i8:
-      return each(static_cast<const std::int8_t*>(data), same);
-    case Dtype::i32:
-      return each(static_cast<const std::int32_t*>(data), same);
+    case Dtype::f32: return each(static_cast<const float*>(data), same);
+    case Dtype::f16: return each(static_cast<const std::uint16_t*>(data), float_from_f16);
+    case Dtype::bf16: return each(static_cast<const std::uint16_t*>(data), float_from_bf16);
+    case Dtype::f64: return each(static_cast<const double*>(data), same);
+    case Dtype::i8: return each(static_cast<const std::int8_t*>(data), same);
+    case Dtype::i32: return each(static_cast<const std::int32_t*>(data), same);
   }
 }
 
@@ -67,24 +55,12 @@ T clamp_to_integer(double value) {
 // of float.
 inline void store_element(void* data, Dtype dtype, std::int64_t index, double value) {
   switch (dtype) {
-    case Dtype::f32:
-      static_cast<float*>(data)[index] = static_cast<float>(value);
-      break;
-    case Dtype::f16:
-      static_cast<std::uint16_t*>(data)[index] = f16_from_float(static_cast<float>(value));
-      break;
-    case Dtype::bf16:
-      static_cast<std::uint16_t*>(data)[index] = bf16_from_float(static_cast<float>(value));
-      break;
-    case Dtype::f64:
-      static_cast<double*>(data)[index] = value;
-      break;
-    case Dtype::i8:
-      static_cast<std::int8_t*>(data)[index] = clamp_to_integer<std::int8_t>(value);
-      break;
-    case Dtype::i32:
-      static_cast<std::int32_t*>(data)[index] = clamp_to_integer<std::int32_t>(value);
-      break;
+    case Dtype::f32: static_cast<float*>(data)[index] = static_cast<float>(value); break;
+    case Dtype::f16: static_cast<std::uint16_t*>(data)[index] = f16_from_float(static_cast<float>(value)); break;
+    case Dtype::bf16: static_cast<std::uint16_t*>(data)[index] = bf16_from_float(static_cast<float>(value)); break;
+    case Dtype::f64: static_cast<double*>(data)[index] = value; break;
+    case Dtype::i8: static_cast<std::int8_t*>(data)[index] = clamp_to_integer<std::int8_t>(value); break;
+    case Dtype::i32: static_cast<std::int32_t*>(data)[index] = clamp_to_integer<std::int32_t>(value); break;
   }
 }
 

@@ -12,6 +12,7 @@
 // above that for any L below 10^6.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -26,14 +27,29 @@ double tolerance_of(const Problem& problem);
 // their whole range. Element i depends on (seed, i) alone.
 void fill_random(void* data, Dtype dtype, std::int64_t count, std::uint64_t seed, int threads = 0);
 
-// Makes every element NaN (all bits set: -1 for integers), so that what a solver leaves out shows.
+// Makes every byte 0xff (NaN; -1 for integers), so that what a solver leaves out shows.
 void fill_poison(void* data, std::int64_t bytes);
+// The same for the elements of a problem's output tensor; the gaps that strides leave stay as they are.
+void poison_output(const Problem& problem, const Tensors& tensors);
+
+// The tensor that a problem computes.
+void* output_of(const Problem& problem, const Tensors& tensors);
+
+// Tensors of a problem on a host-accessible device: inputs random, output poisoned.
+struct RandomTensors {
+  std::array<DeviceBuffer, 3> buffers;
+  Tensors tensors;
+};
+Result<RandomTensors> make_random_tensors(const Problem& problem, Device& device, std::uint64_t seed, int threads = 0);
 
 struct NumbersCheck {
   bool passed = true;
   double error = 0;  // the largest seen; infinity for NaN or infinity where a number belongs
   double tolerance = 0;
   std::int64_t compared = 0;
+  // False when the data could not have told right from wrong: only zeros belong in the elements compared (a layer that starts
+  // at zero), or sums so large that rounding inside a solver may overflow.
+  bool telling = false;
   std::string reason;  // of a failure: which element, got, want
 };
 

@@ -280,7 +280,7 @@ class OnednnSolver final : public Solver {
     std::vector<std::string> list{""};
     const Geometry geometry = geometry_of(problem);
     if (largest_tensor(geometry) > k_piece_elements) return list;
-    const auto families = OnednnPiece::families(geometry, problem.rank);
+    const auto families = OnednnPiece::families(geometry, problem.rank, options.threads);
     for (std::size_t i = 1; i < families.size(); ++i) {
       if (contains(options.allowed, families[i])) list.emplace_back(to_string(families[i]));
     }

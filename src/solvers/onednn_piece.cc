@@ -260,6 +260,8 @@ void OnednnPiece::finish() {
 
 Result<std::unique_ptr<OnednnPiece>> OnednnPiece::create(const Geometry& geometry, const PieceOptions& options) {
   std::unique_ptr<OnednnPiece> piece(new OnednnPiece);
+  // oneDNN divides the work, and sizes its scratchpad, for the team it sees now; it must not be larger when it runs.
+  const TeamSize team(options.threads);
   try {
     piece->describe(geometry, options);
     const bool half = geometry.dtype == Dtype::f16 || geometry.dtype == Dtype::bf16;
@@ -276,10 +278,11 @@ Result<std::unique_ptr<OnednnPiece>> OnednnPiece::create(const Geometry& geometr
   return piece;
 }
 
-std::vector<Algorithm> OnednnPiece::families(const Geometry& geometry, int rank) {
+std::vector<Algorithm> OnednnPiece::families(const Geometry& geometry, int rank, int threads) {
   std::vector<Algorithm> families;
   PieceOptions options;
   options.rank = rank;
+  options.threads = threads;
   if (const auto best = create(geometry, options)) families.push_back((*best)->algorithm());
   options.any_algorithm = false;
   for (const Algorithm algorithm :

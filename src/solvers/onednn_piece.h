@@ -33,7 +33,7 @@ class OnednnPiece {
   // `geometry` has the piece's sizes and the whole problem's strides.
   static Result<std::unique_ptr<OnednnPiece>> create(const Geometry& geometry, const PieceOptions& options);
   // The families that have an implementation for this geometry, oneDNN's own first choice first.
-  static std::vector<Algorithm> families(const Geometry& geometry, int rank);
+  static std::vector<Algorithm> families(const Geometry& geometry, int rank, int threads);
   ~OnednnPiece();
 
   std::int64_t workspace_bytes() const { return workspace_bytes_; }
@@ -74,7 +74,6 @@ class OnednnPiece {
   std::array<Tensor, 3> tensors_;  // two inputs, then the output
   int rank_ = 2;
   int threads_ = 0;
-  bool grouped_ = false;
   Direction direction_ = Direction::forward;
   dnnl::primitive convolution_;
   std::int64_t scratchpad_offset_ = 0;

@@ -1,7 +1,7 @@
 // What a solver is. Stateless, with three prices:
 //   fits  nanoseconds   does it apply, and if not, why not (a sentence for users)
 //   plan  milliseconds  compile, create, book workspace
-//   run   the work      no allocation, no lookup
+//   run   the work      nothing is looked up or decided; memory of any size comes from the workspace
 // Its id is its file stem; it is written into databases and never reused. Parameters (tuned or found) are
 // handed in: solvers know neither the store nor each other. Ordinary problems only: dispatch lowers
 // transposed ones first.

@@ -210,6 +210,7 @@ void FileStore::close_intent(std::int64_t intent, const VerdictRecord& record, i
   const auto write = [&](LedgerRows& rows) -> Result<void> {
     CONVOY_CHECK(rows.put_verdict(row));
     if (incident.strikes > 0) CONVOY_CHECK(rows.add_incident(incident));
+    if (row.verdict == Verdict::passed) CONVOY_CHECK(rows.clear_strikes(row.key));
     return {};
   };
   const std::lock_guard lock(ledger_mutex_);

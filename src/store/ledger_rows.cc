@@ -82,6 +82,9 @@ Result<LedgerRows> LedgerRows::over(Database& database) {
        "host, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {&rows.merge_incident_, std::string(k_merge_incident)},
       {&rows.incidents_, fmt::format(k_incidents, k_incident_columns, k_max_incidents)},
+      {&rows.clear_strikes_,
+       "UPDATE incident SET strikes = 0 WHERE solver = ? AND problem = ? AND problem_class = ? AND device = ? "
+       "AND library = ? AND strikes > 0"},
       {&rows.incidents_of_solver_, fmt::format(k_incidents_of_solver, k_incident_columns, k_max_incidents)},
       {&rows.add_intent_, fmt::format("INSERT INTO intent ({}) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                                       "?, ?)",
@@ -117,6 +120,10 @@ Result<void> LedgerRows::add_incident(const Incident& incident) {
 Result<bool> LedgerRows::merge_incident(const Incident& incident) {
   CONVOY_CHECK(write(merge_incident_, incident));
   return database_->changes() > 0;
+}
+
+Result<void> LedgerRows::clear_strikes(const TrialKey& key) {
+  return clear_strikes_.execute(key.solver, key.problem, key.problem_class, key.device, key.library);
 }
 
 Result<void> LedgerRows::incidents(const TrialKey& key, Window window, std::vector<Incident>& into) {

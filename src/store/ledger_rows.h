@@ -32,6 +32,8 @@ class LedgerRows {
   // Incidents. merge: false when one that says the same is there already.
   Result<void> add_incident(const Incident& incident);
   Result<bool> merge_incident(const Incident& incident);
+  // The incidents of exactly this key no longer count; they stay on record.
+  Result<void> clear_strikes(const TrialKey& key);
   Result<void> incidents(const TrialKey& key, Window window, std::vector<Incident>& into);
   struct SolverOnDevice {
     std::string_view solver;
@@ -65,6 +67,7 @@ class LedgerRows {
   Statement verdict_;
   Statement add_incident_;
   Statement merge_incident_;
+  Statement clear_strikes_;
   Statement incidents_;
   Statement incidents_of_solver_;
   Statement add_intent_;

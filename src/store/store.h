@@ -116,8 +116,8 @@ class Store {
   // Commits (fsync) an open intent. 0 when the ledger is not writable.
   virtual std::int64_t begin_intent(const TrialKey& key) = 0;
   // Closes `intent` (0 allowed) and records the verdict, in one transaction. An incident is added for
-  // verdicts with strikes. Each key has one verdict record, the last. `record.at` 0 means now. `reason` is
-  // one line.
+  // verdicts with strikes. Each key has one verdict record, the last; a pass clears the strikes of exactly its key (an
+  // orphaned intent may have been a user's kill). `record.at` 0 means now. `reason` is one line.
   virtual void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason) = 0;
   // Removes the intent without a verdict (refused, interrupted by the user).
   virtual void cancel_intent(std::int64_t intent) = 0;

@@ -6,6 +6,8 @@
 
 #include "store/store.h"
 
+#include "base/log.h"
+
 namespace convoy {
 namespace {
 
@@ -29,6 +31,11 @@ std::string user_folder(const Settings& settings) {
 StoreConfig store_config(const Settings& settings) {
   StoreConfig config;
   config.folder = user_folder(settings);
+  if (config.folder.empty()) {
+    log_once(
+        LogLevel::warning,
+        "store: neither HOME nor XDG_CACHE_HOME nor CONVOY_CACHE_DIR is set; what is learned ends with this process");
+  }
   std::string_view folders = settings.text("system_cache_dirs");
   while (!folders.empty()) {
     const std::size_t colon = folders.find(':');
