@@ -99,7 +99,7 @@ class Input(CliCase):
         prose = self.write("prose.txt", "hello\n")
         empty = self.write("empty.txt", "")
         for argument, part in [(prose, "expected MIOpenDriver"), (empty, "expected MIOpenDriver"), ("-", "expected MIOpenDriver"),
-                               (str(self.folder / "absent"), "No such file"), (str(self.folder), "not a regular file"), ("fwd:nonsense", "command line")]:
+                               (str(self.folder / "absent"), "No such file"), (str(self.folder), "Is a directory"), ("fwd:nonsense", "command line")]:
             with self.subTest(argument):
                 message = self.convoy("run", argument, expect=2).stderr
                 self.assertIn(part, message)

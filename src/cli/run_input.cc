@@ -22,7 +22,7 @@ Result<std::string> read_all(int descriptor, const std::string& name) {
   for (;;) {
     const ssize_t count = read(descriptor, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(ErrorCode::io, fmt::format("{} cannot be read: {}", name, std::strerror(errno)));
+    if (count < 0) return fail(ErrorCode::io, fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
     if (count == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(count));
     if (text.size() > k_largest_input)
@@ -33,8 +33,8 @@ Result<std::string> read_all(int descriptor, const std::string& name) {
 // The user named it: links are followed and pipes are welcome.
 Result<std::string> read_named(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(ErrorCode::io, fmt::format("cannot be opened: {}", std::strerror(errno)));
-  auto text = read_all(descriptor, "it");
+  if (descriptor < 0) return fail(ErrorCode::io, fmt::format("{}: {}", path, std::strerror(errno)));
+  auto text = read_all(descriptor, path);
   close(descriptor);
   return text;
 }
