@@ -7,7 +7,7 @@
 // precision, for sums that wander (random signs: size is the root of the square sum) as for sums that grow
 // (one sign: size is |want|). So
 //   tolerance = 2 u(output type) + (16 + 8 sqrt(L)) u(float),  u(t) = half a unit in the last place of 1,
-// where 16 covers the transforms of Winograd F(4x4) and 8 their growth (measured: CHANGELOG, "numbers").
+// where 16 covers the transforms of Winograd F(4x4) and 8 their growth.
 // Integers are exact. A missing product among L changes the result by about size / sqrt(L), which is far
 // above that for any L below 10^6.
 #pragma once

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -77,6 +78,13 @@ NumbersCheck run_and_check(const Problem& problem, const Solver& solver, const P
   return check_sampled(problem, sample.tensors(), 1 << 20, k_seed);
 }
 
+// Whether oneDNN has to take a problem; thin groups are its own affair (onednn_piece.cc).
+std::optional<bool> vendor_expected(const Problem& problem) {
+  if (problem.dtype == Dtype::f64 || problem.empty()) return false;
+  if (problem.groups > 1 && std::min(problem.c, problem.k) / problem.groups < 4) return std::nullopt;
+  return true;
+}
+
 class Conformance : public testing::TestWithParam<std::string> {};
 
 TEST_P(Conformance, every_solver_and_choice_is_right) {
@@ -95,6 +103,7 @@ TEST_P(Conformance, every_solver_and_choice_is_right) {
   for (const Problem& problem : problems) {
     const Problem ordinary = problem.lowered();
     int ran = 0;
+    std::vector<std::string_view> used;
     for (const Solver* solver : solvers()) {
       if (!solver->fits(ordinary, *device)) continue;
       for (const std::string& choice : solver->choices(ordinary, *device, {})) {
@@ -104,12 +113,16 @@ TEST_P(Conformance, every_solver_and_choice_is_right) {
         const NumbersCheck check = run_and_check(ordinary, *solver, options, &why);
         if (!why.empty()) continue;
         ++ran;
+        used.push_back(solver->id());
         EXPECT_TRUE(check.passed) << solver->id() << " " << choice << " " << problem.to_string() << ": "
                                   << check.reason;
         EXPECT_EQ(check.compared, ordinary.elements(ordinary.output_role()));
       }
     }
     EXPECT_GE(ran, 1);
+    // A vendor that declined everything would pass every comparison.
+    const bool vendor = std::find(used.begin(), used.end(), "onednn") != used.end();
+    EXPECT_EQ(vendor, vendor_expected(ordinary).value_or(vendor)) << problem.to_string();
   }
 }
 
@@ -134,10 +147,13 @@ TEST(Onednn, slices_give_the_same_numbers) {
            "wrw:bf16:nchw:n7c24h12w12:k24r3s3:pad1x1:stride1x1:dil1x1:g2",
            "bwd:bf16:nchw:n2c64h12w12:k64r3s3:pad1x1:stride1x1:dil1x1:g4",
            "fwd:i8:nchw:n2c70h12w12:k20r3s3:pad1x1:stride1x1:dil1x1:g1",
+           "wrw:f32:nchw:n6c40h12w12:k40r3s3:pad1x1:stride1x1:dil1x1:g1:xs8000x180x14x1:ys9000x200x15x1",
+           "fwd:f16:nchw:n3c40h10w10:k40r3s3:pad0x0:stride2x2:dil1x1:g2:tr:opad1x1",
        }) {
-    const auto problem = parse_problem(text);
-    ASSERT_TRUE(problem) << problem.error().message;
-    const auto whole = onednn->plan(*problem, *device, {});
+    const auto parsed = parse_problem(text);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    const Problem problem = parsed->lowered();
+    const auto whole = onednn->plan(problem, *device, {});
     ASSERT_TRUE(whole) << whole.error().message;
     std::int64_t limit = (*whole)->workspace_bytes();
     int sliced = 0;
@@ -146,7 +162,7 @@ TEST(Onednn, slices_give_the_same_numbers) {
       PlanOptions options;
       options.workspace_limit = std::max<std::int64_t>(limit, 1);
       std::string why;
-      const auto plan = onednn->plan(*problem, *device, options);
+      const auto plan = onednn->plan(problem, *device, options);
       if (!plan) {
         EXPECT_EQ(plan.error().code, ErrorCode::out_of_memory) << plan.error().message;
         EXPECT_NE(plan.error().message.find(std::to_string(options.workspace_limit)), std::string::npos);
@@ -154,7 +170,7 @@ TEST(Onednn, slices_give_the_same_numbers) {
       }
       EXPECT_LE((*plan)->workspace_bytes(), options.workspace_limit + 128);
       if ((*plan)->detail().find("slices") != std::string_view::npos) ++sliced;
-      const NumbersCheck check = run_and_check(*problem, *onednn, options, &why);
+      const NumbersCheck check = run_and_check(problem, *onednn, options, &why);
       EXPECT_TRUE(check.passed) << text << " limit " << limit << " " << (*plan)->detail() << ": " << check.reason;
     }
     EXPECT_GE(sliced, 1) << text;

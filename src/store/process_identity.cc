@@ -82,7 +82,10 @@ std::optional<std::string_view> why_abandoned(const IntentRow& row, const Proces
     if (process_gone(row.intent.pid, row.process_started)) return k_ended;
     return std::nullopt;
   }
-  if (!same_boot && row.intent.host == self.host) return "machine restarted while it was running";
+  // "localhost" is many machines: on a shared home its rows have to wait for the day to pass.
+  if (!same_boot && row.intent.host == self.host && !self.host.starts_with("localhost")) {
+    return "machine restarted while it was running";
+  }
   // Another container or another machine: its processes cannot be seen from here. The clock may have been set
   // meanwhile.
   const std::int64_t age = now - row.intent.at;
