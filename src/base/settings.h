@@ -1,11 +1,9 @@
 // The one table of settings, and the only place that reads the environment.
 //
-// A value comes from, weakest first: built in, /etc/convoy/convoy.conf, $XDG_CONFIG_HOME/convoy/convoy.conf
-// (or
-// ~/.config/convoy/convoy.conf), environment variable, command line or API. Files hold "key = value" lines, #
-// starts a comment. An empty environment variable counts as unset. Adding a setting is one row in
-// settings.cc. All of this is untrusted input: a bad value is kept out (the weaker one stays) and reported
-// with its place and the cure.
+// A value comes from, weakest first: built in, /etc/convoy/convoy.conf, $XDG_CONFIG_HOME/convoy/convoy.conf (or
+// ~/.config/convoy/convoy.conf), environment variable, command line or API. Files hold "key = value" lines, # starts
+// a comment. An empty environment variable counts as unset. Adding a setting is one row in settings.cc. All of this
+// is untrusted input: a bad value is kept out (the weaker one stays) and reported with its place and the cure.
 #pragma once
 
 #include <cstdint>
