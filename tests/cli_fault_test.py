@@ -170,7 +170,10 @@ class Interrupts(CliCase):
 
 class Terminals(CliCase):
     def on_terminal(self, *arguments, **environment):
-        leader, follower = pty.openpty()
+        try:
+            leader, follower = pty.openpty()
+        except OSError as error:  # a root without /dev/pts
+            self.skipTest(str(error))
         process = self.start(*arguments, env=environment, stdin=follower, stdout=follower, stderr=follower)
         os.close(follower)
         text = b""
