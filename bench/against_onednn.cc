@@ -146,7 +146,7 @@ class Match {
     const auto report = convolution->report();
     row.convoy_solver = report.solver;
     row.convoy_implementation = report.detail;
-    convolution->trim();
+    dispatcher_->context().trim_workspaces();
     return row;
   }
 

@@ -220,6 +220,23 @@ TEST_F(DispatcherTest, only_what_was_seen_is_remembered) {
   EXPECT_NE(all.at(0).key.library, winograd_off[0].key.library);
 }
 
+// An output that holds the right numbers already must not hide a solver that writes none.
+TEST_F(DispatcherTest, right_numbers_of_an_earlier_call_prove_nothing) {
+  Settings silent = settings();
+  ASSERT_TRUE(silent.set("fault", "onednn:silent"));
+  ASSERT_TRUE(silent.set("trial", "never"));
+  auto dispatcher = Dispatcher::create(silent, "cpu");
+  const Problem problem = *parse_problem(k_problem);
+  Data data(problem);
+  const auto right = find_solver("reference")->plan(problem, (*dispatcher)->context().device(), {});
+  ASSERT_TRUE((*right)->run(data.tensors(), nullptr));
+  auto convolution = (*dispatcher)->convolution(problem);
+  ASSERT_TRUE((*convolution)->run(data.tensors()));
+  EXPECT_EQ((*convolution)->report().attempts[0].outcome, Outcome::wrong_result);
+  EXPECT_EQ((*convolution)->report().solver, "reference");
+  EXPECT_TRUE(check_sampled(problem, data.tensors(), 1000, 1).passed);
+}
+
 // Neither the plan cache's lock nor the report's is held while somebody climbs.
 TEST_F(DispatcherTest, statistics_do_not_wait_for_a_trial) {
   Settings slow = settings();
