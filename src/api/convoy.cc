@@ -27,7 +27,7 @@ struct convoy_plan_s {
 namespace convoy {
 namespace {
 
-thread_local std::string t_last_error;
+thread_local std::string g_last_error;
 
 convoy_status status_of(ErrorCode code) {
   return static_cast<convoy_status>(code);
@@ -52,20 +52,20 @@ convoy_status guarded(Body body) noexcept {
   try {
     Result<void> result = body();
     if (result) return CONVOY_SUCCESS;
-    t_last_error = std::move(result.error().message);
+    g_last_error = std::move(result.error().message);
     return status_of(result.error().code);
   } catch (const std::bad_alloc&) {
-    t_last_error = "out of memory";  // short enough to need none
+    g_last_error = "out of memory";  // short enough to need none
     return CONVOY_OUT_OF_MEMORY;
   } catch (const std::exception& error) {
     try {
-      t_last_error = error.what();
+      g_last_error = error.what();
     } catch (...) {
-      t_last_error.clear();
+      g_last_error.clear();
     }
     return CONVOY_INTERNAL;
   } catch (...) {
-    t_last_error.clear();
+    g_last_error.clear();
     return CONVOY_INTERNAL;
   }
 }
@@ -194,7 +194,7 @@ const char* convoy_status_name(convoy_status status) {
 }
 
 const char* convoy_last_error(void) {
-  return convoy::t_last_error.c_str();
+  return convoy::g_last_error.c_str();
 }
 
 convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {

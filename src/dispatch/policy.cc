@@ -7,8 +7,8 @@
 namespace convoy {
 namespace {
 
-template <typename Value, std::size_t N>
-Value pick(const std::string& text, const std::array<std::pair<std::string_view, Value>, N>& names) {
+template <typename Value, std::size_t Count>
+Value pick(const std::string& text, const std::array<std::pair<std::string_view, Value>, Count>& names) {
   for (const auto& [name, value] : names) {
     if (name == text) return value;
   }

@@ -147,11 +147,12 @@ class TeamSize {
 };
 
 // The C call takes an array where the C++ one builds a map on every call.
-template <std::size_t N>
+template <std::size_t Count>
 void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
-             const std::array<dnnl_exec_arg_t, N>& arguments) {
-  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(N), arguments.data()),
-                          "could not run a primitive");
+             const std::array<dnnl_exec_arg_t, Count>& arguments) {
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive.get(), stream.get(), static_cast<int>(Count), arguments.data()),
+      "could not run a primitive");
 }
 
 void execute_reorder(const dnnl::primitive& reorder, const dnnl::stream& stream, const dnnl::memory& from,
