@@ -8,10 +8,12 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <optional>
 
 #include "base/file.h"
+#include "base/timing.h"
 #include "device/device.h"
 
 #include <fmt/format.h>
@@ -116,7 +118,38 @@ class CpuDevice final : public Device {
 
   void release(void* data, std::int64_t) override { std::free(data); }
 
+  // The host computes in its caller's thread: nothing is ever queued.
+  Result<void> upload(void* to, const void* from, std::int64_t bytes, Stream) override { return copy(to, from, bytes); }
+  Result<void> download(void* to, const void* from, std::int64_t bytes, Stream) override {
+    return copy(to, from, bytes);
+  }
+  Result<void> fill(void* data, unsigned char value, std::int64_t bytes, Stream) override {
+    std::memset(data, value, static_cast<std::size_t>(bytes));
+    return {};
+  }
+  Result<void> synchronize(Stream) override { return {}; }
+  Result<double> measure(Stream, const std::function<Result<void>()>& work) override {
+    const Stopwatch watch;
+    CONVOY_CHECK(work());
+    return watch.milliseconds();
+  }
+  bool is_capturing(Stream) const override { return false; }
+  Result<void> health() const override { return {}; }
+
+  Result<std::string> compile(const ProgramSource&) override { return no_kernels<std::string>(); }
+  std::string compiler_key() const override { return info_.key; }
+  Result<std::unique_ptr<Program>> load(std::string_view) override { return no_kernels<std::unique_ptr<Program>>(); }
+
  private:
+  static Result<void> copy(void* to, const void* from, std::int64_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
+    return {};
+  }
+  template <typename T>
+  static Result<T> no_kernels() {
+    return fail(ErrorCode::unsupported, "the host processor runs no GPU kernels");
+  }
+
   DeviceInfo info_;
 };
 

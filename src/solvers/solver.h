@@ -48,17 +48,21 @@ class Fit {
 
 struct PlanOptions {
   AlgorithmSet allowed = k_all_algorithms;
-  std::string params;                // one of Solver::choices(), empty: the solver's own choice
+  std::string params;                // one of Solver::choices(), empty: the solver's own choice, soon ready to run
   std::int64_t workspace_limit = 0;  // bytes; 0: no limit
   int threads = 0;                   // on the host; 0: all available
 };
 
-// The tensors of one call, each as the problem describes it (dtype, sizes, strides); the output's content is
-// overwritten.
+// One call: its tensors, each as the problem describes it (dtype, sizes, strides): memory of the plan's device (device.h
+// says what a handle is). The output's content is overwritten.
 struct Tensors {
   void* x = nullptr;
   void* w = nullptr;
   void* y = nullptr;
+  // One number of the output's type for each channel of the output (fwd, bwd), which is added to it; null: none.
+  const void* bias = nullptr;
+  // What the call is queued on, where the device has streams.
+  Stream stream = nullptr;
 };
 
 // A planned convolution. run() may be called from several threads at once, each with a workspace of its own.
@@ -70,6 +74,8 @@ class Plan {
   virtual Algorithm algorithm() const = 0;
   // What exactly runs, for people: "brgconv:avx512_core".
   virtual std::string_view detail() const = 0;
+  // On a GPU this only queues kernels (nothing is allocated or waited for: a graph may record it), except in the cpu and
+  // reference tiers, which compute on the host and wait.
   virtual Result<void> run(const Tensors& tensors, void* workspace) const = 0;
 };
 
