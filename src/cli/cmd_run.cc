@@ -76,9 +76,9 @@ Result<void> Runner::time(Convolution& convolution, ProblemReport& report) const
   std::vector<double> samples;
   const Stopwatch total;
   while (first_ms < k_long_ms && samples.size() < 7 && (samples.empty() || total.milliseconds() < k_sampling_ms)) {
-    const Stopwatch watch;
-    CONVOY_CHECK(convolution.run(random_.tensors));
-    samples.push_back(watch.milliseconds());
+    CONVOY_TRY(const double milliseconds,
+               dispatcher_.context().device().measure(nullptr, [&] { return convolution.run(random_.tensors); }));
+    samples.push_back(milliseconds);
   }
   report.time_ms = samples.empty() ? first_ms : robust_timing(samples).centre;
   report.gflops = convolution.problem().flops() / report.time_ms / 1e6;
@@ -134,6 +134,13 @@ std::string device_line(const DispatchContext& context) {
     if (solver->tier(context.device()) == Tier::vendor) libraries += ", " + solver->library();
   }
   const int threads = context.policy().threads > 0 ? context.policy().threads : available_threads();
+  if (info.kind != DeviceKind::cpu) {
+    for (const std::string* version : {&info.driver, &info.runtime, &info.compiler}) {
+      if (!version->empty()) libraries += ", " + *version;
+    }
+    return fmt::format("device {} ({}{}{})", info.name, info.model,
+                       info.architecture.empty() ? "" : ", " + info.architecture, libraries);
+  }
   return fmt::format("device {} ({}, {} threads{})", info.name, info.model, threads, libraries);
 }
 

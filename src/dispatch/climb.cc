@@ -10,6 +10,7 @@
 #include "dispatch/find.h"
 #include "dispatch/trial.h"
 #include "problem/driver_line.h"
+#include "solvers/host_tensors.h"
 
 #include <fmt/format.h>
 
@@ -59,8 +60,8 @@ class Climb {
   StepReport run_planned(const Candidate& candidate, const PlanOptions& options);
   StepReport find(const Candidate& candidate, const PlanOptions& options, StepReport found);
   bool wants_check(const Candidate& candidate) const;
-  NumbersCheck check() const;
-  NumbersCheck check_fully() const;
+  std::optional<NumbersCheck> check() const;
+  NumbersCheck check_fully(const Tensors& on_host) const;
   void close(std::int64_t intent, const TrialKey& key, const StepReport& report, int signal);
   const Solver& solver_of(const Candidate& candidate) const { return *solvers()[candidate.fact]; }
   PlanOptions options_of(const Candidate& candidate) const;
@@ -182,20 +183,21 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   return report;
 }
 
-NumbersCheck Climb::check_fully() const {
-  auto expected = context_.device().allocate(ordinary_.bytes(ordinary_.output_role()));
+NumbersCheck Climb::check_fully(const Tensors& on_host) const {
+  const auto host = make_cpu_device();
+  auto expected = host->allocate(ordinary_.bytes(ordinary_.output_role()));
   if (expected) {
-    Tensors reference = local_;
+    Tensors reference = on_host;
     switch (ordinary_.output_role()) {
       case TensorRole::x: reference.x = expected->data(); break;
       case TensorRole::w: reference.w = expected->data(); break;
       case TensorRole::y: reference.y = expected->data(); break;
     }
-    const auto plan = find_solver("reference")->plan(ordinary_, context_.device(), {});
-    if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, local_, expected->data());
+    const auto plan = find_solver("reference")->plan(ordinary_, *host, {});
+    if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, on_host, expected->data());
   }
   log(LogLevel::warning, "{}: no memory for a full check, sampling instead", problem_.to_string());
-  return check_sampled(ordinary_, local_, k_check_samples, 1);
+  return check_sampled(ordinary_, on_host, k_check_samples, 1);
 }
 
 bool Climb::wants_check(const Candidate& candidate) const {
@@ -203,8 +205,16 @@ bool Climb::wants_check(const Candidate& candidate) const {
   return policy_.verify_again || !facts_[candidate.fact].passed_before;
 }
 
-NumbersCheck Climb::check() const {
-  return policy_.verify == VerifyMode::full ? check_fully() : check_sampled(ordinary_, local_, k_check_samples, 1);
+// Nothing when the host has no room for copies of a GPU's tensors.
+std::optional<NumbersCheck> Climb::check() const {
+  const auto staged = HostTensors::download(ordinary_, context_.device(), local_, HostTensors::Output::keep);
+  if (!staged) {
+    log(LogLevel::warning, "{}: numbers are not checked: {}", problem_.to_string(), staged.error().message);
+    return std::nullopt;
+  }
+  const Tensors& on_host = staged->tensors();
+  return policy_.verify == VerifyMode::full ? check_fully(on_host)
+                                            : check_sampled(ordinary_, on_host, k_check_samples, 1);
 }
 
 // Plans, runs and checks.
@@ -220,8 +230,14 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
   if (!plan) return failed(plan.error());
   auto rung = std::make_unique<Rung>(solver, candidate.tier, options.params, std::move(*plan));
   // An output that already holds right numbers, by an earlier rung or an earlier call, would hide a solver that writes none.
-  if (wants_check(candidate)) poison_output(ordinary_, local_);
-  if (const auto ran = rung->run(context_, local_); !ran) return failed(ran.error());
+  if (wants_check(candidate)) {
+    if (const auto poisoned = poison_output(ordinary_, context_.device(), local_); !poisoned)
+      return failed(poisoned.error());
+  }
+  auto ran = rung->run(context_, local_);
+  // A GPU reports later what its kernels do.
+  if (ran) ran = context_.device().synchronize(local_.stream);
+  if (!ran) return failed(ran.error());
   StepReport report{Outcome::passed, "", watch.milliseconds(), {}, std::move(rung), {}};
   if (wants_check(candidate)) report.check = check();
   if (report.check && !report.check->passed) {
@@ -236,8 +252,7 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
 // Looks for a faster alternative of what has just passed.
 StepReport Climb::find(const Candidate& candidate, const PlanOptions& options, StepReport found) {
   FindOptions how{options, found.milliseconds, [this, &candidate]() -> std::optional<NumbersCheck> {
-                    if (!wants_check(candidate)) return std::nullopt;
-                    return check();
+                    return wants_check(candidate) ? check() : std::nullopt;
                   }};
   auto best = find_fastest(context_, problem_, tensors_, {std::move(found.rung), std::move(found.check)}, how);
   if (!best) return {Outcome::failed, best.error().message, found.milliseconds, best.error(), {}, {}};
@@ -280,6 +295,10 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
     // As MIOpen does it, whatever the level of other lines.
     if (const auto line = to_driver_line(problem_)) log(LogLevel::warning, "Command [LogCmdConvolution] {}", *line);
   }
+  if (const auto health = context_.device().health(); !health) {
+    result_.error = health.error();
+    return std::move(result_);
+  }
   for (const Solver* solver : solvers()) facts_.push_back(facts_of(*solver, struck_off));
   const Selection selection = select(problem_, facts_, policy_, context_.on_host());
   for (const Rejection& no : selection.rejected) {
@@ -302,6 +321,11 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
       return std::move(result_);
     }
     result_.error = std::move(report.error);
+    // Nobody else can compute on a device that is lost, and none of them is to blame.
+    if (const auto health = context_.device().health(); !health) {
+      result_.error = health.error();
+      break;
+    }
   }
   if (result_.error.message.empty()) result_.error = {ErrorCode::unsupported, "no solver is left for this problem"};
   return std::move(result_);

@@ -37,28 +37,35 @@ std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {
   return std::max<std::int64_t>(room, 1);
 }
 
-Result<DeviceBuffer> DispatchContext::acquire_workspace(std::int64_t bytes) {
+Result<DeviceBuffer> DispatchContext::acquire_workspace(std::int64_t bytes, Stream stream) {
+  DeviceBuffer outgrown;  // freed after the lock: the device may wait for the stream
   {
     const std::lock_guard lock(workspace_mutex_);
-    const auto fits = std::find_if(workspaces_.begin(), workspaces_.end(),
-                                   [bytes](const DeviceBuffer& buffer) { return buffer.bytes() >= bytes; });
-    if (fits != workspaces_.end()) {
+    std::vector<DeviceBuffer>& idle = workspaces_[stream];
+    const auto fits =
+        std::find_if(idle.begin(), idle.end(), [bytes](const DeviceBuffer& buffer) { return buffer.bytes() >= bytes; });
+    if (fits != idle.end()) {
       DeviceBuffer buffer = std::move(*fits);
-      workspaces_.erase(fits);
+      idle.erase(fits);
       return buffer;
     }
     // The largest idle one is too small: it would only lie beside the new one.
-    if (!workspaces_.empty()) workspaces_.pop_back();
+    if (!idle.empty()) {
+      outgrown = std::move(idle.back());
+      idle.pop_back();
+    }
   }
+  outgrown = {};
   return device_->allocate(bytes);
 }
 
-void DispatchContext::release_workspace(DeviceBuffer buffer) {
+void DispatchContext::release_workspace(DeviceBuffer buffer, Stream stream) {
   const std::lock_guard lock(workspace_mutex_);
+  std::vector<DeviceBuffer>& idle = workspaces_[stream];
   const auto place =
-      std::upper_bound(workspaces_.begin(), workspaces_.end(), buffer.bytes(),
+      std::upper_bound(idle.begin(), idle.end(), buffer.bytes(),
                        [](std::int64_t bytes, const DeviceBuffer& other) { return bytes < other.bytes(); });
-  workspaces_.insert(place, std::move(buffer));
+  idle.insert(place, std::move(buffer));
 }
 
 void DispatchContext::trim_workspaces() {

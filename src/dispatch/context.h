@@ -2,6 +2,7 @@
 // its convolutions (they hold it by shared_ptr).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -30,9 +31,10 @@ class DispatchContext {
   std::string library_of(const Solver& solver) const;
   TrialKey key_of(const Solver& solver, const Problem& problem) const;
   // Workspaces are shared by all plans of the handle and kept for the next call: as many as threads ran at once, the
-  // largest ones. acquire() gives at least `bytes`.
-  Result<DeviceBuffer> acquire_workspace(std::int64_t bytes);
-  void release_workspace(DeviceBuffer buffer);
+  // largest ones. acquire() gives at least `bytes`. What a stream has used goes to the same stream again: its work may not
+  // have finished.
+  Result<DeviceBuffer> acquire_workspace(std::int64_t bytes, Stream stream);
+  void release_workspace(DeviceBuffer buffer, Stream stream);
   void trim_workspaces();
 
   // Workspace that a plan may take beside tensors of `tensor_bytes`; at least 1.
@@ -57,7 +59,7 @@ class DispatchContext {
   std::unique_ptr<ProbeWorker> worker_;  // made at the first trial
   std::set<std::int64_t> open_intents_;
   std::mutex workspace_mutex_;
-  std::vector<DeviceBuffer> workspaces_;  // idle ones, smallest first
+  std::map<Stream, std::vector<DeviceBuffer>> workspaces_;  // idle ones of each stream, smallest first
 };
 
 }  // namespace convoy

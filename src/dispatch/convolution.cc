@@ -10,22 +10,29 @@ namespace convoy {
 Result<void> Convolution::run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) {
   calls_.fetch_add(1, std::memory_order_relaxed);
   const Rung* rung = ready_.load(std::memory_order_acquire);
-  if (rung == nullptr) return first_run(tensors);
+  if (rung == nullptr) return first_run(tensors, workspace, workspace_bytes);
   auto result = rung->run(*context_, lowered_tensors(problem_, tensors), workspace, workspace_bytes);
   if (result) return result;
   return recover(tensors, *rung, result.error());
 }
 
-Result<void> Convolution::first_run(const Tensors& tensors) {
+Result<void> Convolution::first_run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) {
+  if (context_->device().is_capturing(tensors.stream)) {
+    return fail(
+        ErrorCode::invalid_argument,
+        "the first run chooses how to compute, which no graph can record; run once, or prepare, before recording");
+  }
   const std::lock_guard climbing(climb_mutex_);
   // Another thread may have climbed meanwhile.
   if (const Rung* rung = ready_.load(std::memory_order_acquire))
-    return rung->run(*context_, lowered_tensors(problem_, tensors));
+    return rung->run(*context_, lowered_tensors(problem_, tensors), workspace, workspace_bytes);
   return climb(tensors, struck_off_, true);
 }
 
 // What was chosen has failed just now: the same call goes on down the ladder.
 Result<void> Convolution::recover(const Tensors& tensors, const Rung& failed, const Error& error) {
+  // Climbing waits for the device, which ends a recording.
+  if (context_->device().is_capturing(tensors.stream)) return tl::unexpected<Error>(error);
   const std::lock_guard climbing(climb_mutex_);
   const std::string solver(failed.solver().id());
   note_failure(failed, error);

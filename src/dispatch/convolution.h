@@ -22,8 +22,9 @@ class Convolution {
 
   const Problem& problem() const { return problem_; }
 
-  // Computes the output tensor. Thread-safe; the first call of several climbs, the others wait for it. `workspace` may be
-  // null: then memory of our own is used. An Error means that no rung could do it, the last one's error.
+  // Computes the output tensor; on a GPU later calls only queue the work on `tensors.stream` and may be recorded in a graph
+  // (with a workspace of the caller's). Thread-safe; the first call of several climbs, the others wait for it. `workspace`
+  // may be null: then memory of our own is used. An Error means that no rung could do it, the last one's error.
   Result<void> run(const Tensors& tensors, void* workspace = nullptr, std::int64_t workspace_bytes = 0);
 
   // Climbs on random tensors of our own if nothing has run yet, so that workspace_bytes() and report() mean something.
@@ -44,7 +45,7 @@ class Convolution {
   ProblemStatistics statistics() const;
 
  private:
-  Result<void> first_run(const Tensors& tensors);
+  Result<void> first_run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes);
   Result<void> recover(const Tensors& tensors, const Rung& failed, const Error& error);
   void note_failure(const Rung& failed, const Error& error);
   Result<void> climb(const Tensors& tensors, const std::vector<std::string>& struck_off, bool keep);

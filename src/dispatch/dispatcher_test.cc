@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/test_folder.h"
+#include "device/test_device.h"
 #include "solvers/numbers.h"
 
 namespace convoy {
@@ -17,21 +18,16 @@ namespace {
 const char* const k_problem = "fwd:f32:nchw:n2c16h20w20:k24r3s3:pad1x1:stride1x1:dil1x1:g1";
 
 // Passes everything to the host device; allocations can be made to fail.
-class GrudgingDevice final : public Device {
+class GrudgingDevice final : public ForwardingDevice {
  public:
-  explicit GrudgingDevice(std::atomic<bool>& refuse) : refuse_(refuse), host_(make_cpu_device()) {}
-  const DeviceInfo& info() const override { return host_->info(); }
-  std::int64_t memory_available() const override { return host_->memory_available(); }
+  explicit GrudgingDevice(std::atomic<bool>& refuse) : ForwardingDevice(make_cpu_device()), refuse_(refuse) {}
   Result<DeviceBuffer> allocate(std::int64_t bytes) override {
     if (refuse_) return fail(ErrorCode::out_of_memory, "no more");
-    return host_->allocate(bytes);
+    return target().allocate(bytes);
   }
-  void release(void*, std::int64_t) override {}
-  bool host_accessible() const override { return true; }
 
  private:
   std::atomic<bool>& refuse_;
-  std::unique_ptr<Device> host_;
 };
 
 struct Data {

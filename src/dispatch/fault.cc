@@ -13,6 +13,7 @@
 
 #include "solvers/element.h"
 #include "solvers/geometry.h"
+#include "solvers/host_tensors.h"
 #include "solvers/numbers.h"
 #include "solvers/reference_point.h"
 
@@ -113,8 +114,8 @@ Result<Fault> parse_fault(std::string_view text) {
 // Does what the fault says in place of, or after, the real run.
 class FaultyPlan final : public Plan {
  public:
-  FaultyPlan(std::unique_ptr<Plan> plan, const Problem& problem, FaultKind kind)
-      : plan_(std::move(plan)), problem_(problem), kind_(kind) {}
+  FaultyPlan(std::unique_ptr<Plan> plan, const Problem& problem, Device& device, FaultKind kind)
+      : plan_(std::move(plan)), problem_(problem), device_(device), kind_(kind) {}
 
   std::int64_t workspace_bytes() const override { return plan_->workspace_bytes(); }
   Algorithm algorithm() const override { return plan_->algorithm(); }
@@ -133,8 +134,9 @@ class FaultyPlan final : public Plan {
       case FaultKind::compile: return fail(ErrorCode::internal, "a compile fault strikes when planning");
     }
     CONVOY_CHECK(plan_->run(tensors, workspace));
-    spoil(tensors);
-    return {};
+    CONVOY_TRY(const HostTensors staged, HostTensors::download(problem_, device_, tensors, HostTensors::Output::keep));
+    spoil(staged.tensors());
+    return staged.upload_output(problem_, device_, tensors);
   }
 
  private:
@@ -157,6 +159,7 @@ class FaultyPlan final : public Plan {
 
   std::unique_ptr<Plan> plan_;
   Problem problem_;
+  Device& device_;
   FaultKind kind_;
 };
 
@@ -208,7 +211,7 @@ Result<std::unique_ptr<Plan>> plan_with_faults(const Solver& solver, const Probl
   }
   CONVOY_TRY(auto plan, solver.plan(problem, device, options));
   if (fault == nullptr) return plan;
-  return std::make_unique<FaultyPlan>(std::move(plan), problem, fault->kind);
+  return std::make_unique<FaultyPlan>(std::move(plan), problem, device, fault->kind);
 }
 
 }  // namespace convoy

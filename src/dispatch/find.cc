@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/timing.h"
 #include "solvers/numbers.h"
 
@@ -18,6 +19,7 @@ namespace {
 constexpr double k_budget_ms = 2000;     // for all alternatives of one problem
 constexpr double k_sampling_ms = 50;     // for repeated runs of one alternative
 constexpr double k_pairing_ms = 200;     // for runs of two alternatives in turn, at most
+constexpr double k_row_ms = 0.3;         // of runs timed together, where one is short
 constexpr int k_samples = 7;             // enough where nothing disturbs
 constexpr double k_agreement = 1.02;     // between undisturbed runs
 constexpr double k_hopeless = 2.0;       // times the best so far
@@ -28,11 +30,17 @@ constexpr double k_worth_switching = 0.97;  // a smaller gain is noise
 // One trial run at a time; failures count as infinitely slow.
 class Contest {
  public:
-  Contest(DispatchContext& context, const Tensors& tensors) : context_(context), tensors_(tensors) {}
+  Contest(DispatchContext& context, const Tensors& tensors, const Rung& first) : context_(context), tensors_(tensors) {
+    // Launches of some microseconds are timed in a row: alone, what surrounds them would be most of what is measured.
+    if (!context.on_host()) repeats_ = static_cast<int>(std::clamp(k_row_ms / time_once(first), 1.0, 20.0));
+  }
 
   double time_once(const Rung& rung) {
-    const Stopwatch watch;
-    return rung.run(context_, tensors_) ? watch.milliseconds() : 1e300;
+    const auto milliseconds = context_.device().measure(tensors_.stream, [&]() -> Result<void> {
+      for (int i = 0; i < repeats_; ++i) CONVOY_CHECK(rung.run(context_, tensors_));
+      return {};
+    });
+    return milliseconds ? *milliseconds / repeats_ : 1e300;
   }
 
   // Time of a rung that has run before.
@@ -83,6 +91,44 @@ class Contest {
  private:
   DispatchContext& context_;
   const Tensors& tensors_;
+  int repeats_ = 1;
+};
+
+// The solver's choices but `taken`, planned. On a GPU they compile side by side; on the host each waits for its turn.
+class Alternatives {
+ public:
+  Alternatives(DispatchContext& context, const Problem& ordinary, const Rung& taken, const PlanOptions& options)
+      : context_(context), ordinary_(ordinary), solver_(taken.solver()), options_(options) {
+    for (std::string& choice : solver_.choices(ordinary, context.device(), options)) {
+      if (!choice.empty() && choice != taken.params()) choices_.push_back(std::move(choice));
+    }
+    plans_.resize(choices_.size());
+    if (context.on_host()) return;
+    log(LogLevel::info, "{}: {} prepares {} alternatives", ordinary.to_string(), solver_.id(), choices_.size());
+    parallel_for(static_cast<std::int64_t>(choices_.size()), 1, options.threads, [this](auto begin, auto end) {
+      for (auto i = begin; i < end; ++i) plans_[static_cast<std::size_t>(i)] = make(static_cast<std::size_t>(i));
+    });
+  }
+
+  std::size_t size() const { return choices_.size(); }
+  const std::string& choice(std::size_t i) const { return choices_[i]; }
+  // Null when it cannot be planned.
+  std::unique_ptr<Plan> take(std::size_t i) { return context_.on_host() ? make(i) : std::move(plans_[i]); }
+
+ private:
+  std::unique_ptr<Plan> make(std::size_t i) const {
+    PlanOptions options = options_;
+    options.params = choices_[i];
+    auto plan = plan_with_faults(solver_, ordinary_, context_.device(), options, context_.policy().faults);
+    return plan ? std::move(*plan) : nullptr;
+  }
+
+  DispatchContext& context_;
+  const Problem& ordinary_;
+  const Solver& solver_;
+  const PlanOptions& options_;
+  std::vector<std::string> choices_;
+  std::vector<std::unique_ptr<Plan>> plans_;
 };
 
 void record(DispatchContext& context, const Problem& problem, const Rung& rung, double milliseconds) {
@@ -119,26 +165,23 @@ Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem
   const Solver& solver = first.rung->solver();
   const Problem ordinary = problem.lowered();
   const Tensors local = lowered_tensors(problem, tensors);
+  Alternatives alternatives(context, ordinary, *first.rung, find.plan);
   const Stopwatch total;
-  Contest contest(context, local);
+  Contest contest(context, local, *first.rung);
   FindResult best = std::move(first);
   double best_ms = contest.time(*best.rung);
   bool output_is_best = true;
-  for (const std::string& choice : solver.choices(ordinary, context.device(), find.plan)) {
-    if (choice == best.rung->params() || choice.empty()) continue;
-    if (total.milliseconds() + best_ms > k_budget_ms) break;
-    PlanOptions alternative = find.plan;
-    alternative.params = choice;
-    auto plan = plan_with_faults(solver, ordinary, context.device(), alternative, context.policy().faults);
+  for (std::size_t i = 0; i < alternatives.size() && total.milliseconds() + best_ms < k_budget_ms; ++i) {
+    const std::string& choice = alternatives.choice(i);
+    auto plan = alternatives.take(i);
     if (!plan) continue;
-    auto rung = std::make_unique<Rung>(solver, best.rung->tier(), choice, std::move(*plan));
+    auto rung = std::make_unique<Rung>(solver, best.rung->tier(), choice, std::move(plan));
     output_is_best = false;
     if (contest.hopeless(*rung, best_ms)) continue;
     const auto [holder_ms, rung_ms] = contest.time_pairs(*best.rung, *rung);
     if (rung_ms > k_worth_switching * holder_ms) continue;
     // Whoever ran last left its numbers in the output: the challenger has to write its own.
-    poison_output(ordinary, local);
-    if (!rung->run(context, local)) continue;
+    if (!poison_output(ordinary, context.device(), local) || !rung->run(context, local)) continue;
     auto check = find.check();
     if (check && !check->passed) {
       log(LogLevel::info, "{}: {} by {} is faster but wrong: {}", problem.to_string(), solver.id(), choice,

@@ -11,7 +11,9 @@ namespace convoy {
 
 // Solvers see a problem's lowered() form: where that swaps x and y, the tensors swap too.
 inline Tensors lowered_tensors(const Problem& problem, const Tensors& tensors) {
-  return problem.transposed ? Tensors{tensors.y, tensors.w, tensors.x} : tensors;
+  Tensors lowered = tensors;
+  if (problem.transposed) std::swap(lowered.x, lowered.y);
+  return lowered;
 }
 
 class Rung {
@@ -24,7 +26,8 @@ class Rung {
   const std::string& params() const { return params_; }
   const Plan& plan() const { return *plan_; }
 
-  // Runs in the caller's workspace when it is large enough, else in one of the context's.
+  // Runs in the caller's workspace when it is large enough, else in one of the context's, which a graph cannot keep: recording
+  // one then fails.
   Result<void> run(DispatchContext& context, const Tensors& tensors, void* workspace = nullptr,
                    std::int64_t workspace_bytes = 0) const;
 

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "solvers/host_tensors.h"
 #include "solvers/numbers.h"
 
 #include <fmt/format.h>
@@ -63,11 +64,13 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   auto workspace = (*device)->allocate((*plan)->workspace_bytes());
   if (!workspace) return verdict_line(Verdict::refused, {0, 0, workspace.error().message});
   phase("run");
-  if (const auto ran = (*plan)->run(tensors->tensors, workspace->data()); !ran) {
-    return verdict_line(verdict_of(ran.error()), {0, 0, ran.error().message});
-  }
+  auto ran = (*plan)->run(tensors->tensors, workspace->data());
+  if (ran) ran = (*device)->synchronize(nullptr);
+  if (!ran) return verdict_line(verdict_of(ran.error()), {0, 0, ran.error().message});
   phase("check");
-  const NumbersCheck check = check_sampled(ordinary, tensors->tensors, 256, request.seed);
+  const auto staged = HostTensors::download(ordinary, **device, tensors->tensors, HostTensors::Output::keep);
+  if (!staged) return verdict_line(Verdict::refused, {0, 0, staged.error().message});
+  const NumbersCheck check = check_sampled(ordinary, staged->tensors(), 256, request.seed);
   return verdict_line(check.passed ? Verdict::passed : Verdict::wrong_result,
                       {check.error, check.tolerance, check.reason});
 }

@@ -190,30 +190,52 @@ void* output_of(const Problem& problem, const Tensors& tensors) {
   return role == TensorRole::x ? tensors.x : role == TensorRole::w ? tensors.w : tensors.y;
 }
 
-void poison_output(const Problem& problem, const Tensors& tensors) {
+Result<void> poison_output(const Problem& problem, Device& device, const Tensors& tensors) {
   const TensorRole role = problem.output_role();
   void* output = output_of(problem, tensors);
   const std::int64_t elements = problem.elements(role);
-  if (problem.span(role) == elements) return fill_poison(output, problem.bytes(role));
+  if (elements == 0) return {};
+  if (problem.span(role) == elements) return device.fill(output, 0xff, problem.bytes(role), tensors.stream);
+  if (!device.host_accessible()) {
+    const auto host = make_cpu_device();
+    CONVOY_TRY(const DeviceBuffer copy, host->allocate(problem.bytes(role)));
+    CONVOY_CHECK(device.download(copy.data(), output, problem.bytes(role), tensors.stream));
+    CONVOY_CHECK(poison_output(problem, *host, {copy.data(), copy.data(), copy.data()}));
+    return device.upload(output, copy.data(), problem.bytes(role), tensors.stream);
+  }
   const Geometry geometry = geometry_of(problem);
   const std::int64_t size = size_of(geometry.output_dtype);
   parallel_for(elements, 1 << 14, 0, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
       fill_poison(static_cast<char*>(output) + output_offset(geometry, i) * size, size);
   });
+  return {};
 }
+
+namespace {
+
+Result<void> fill_tensor(const Problem& problem, TensorRole role, Device& device, void* data, std::uint64_t seed,
+                         int threads) {
+  if (role == problem.output_role()) return device.fill(data, 0xff, problem.bytes(role), nullptr);
+  if (device.host_accessible()) {
+    fill_random(data, problem.dtype_of(role), problem.span(role), seed, threads);
+    return {};
+  }
+  const auto host = make_cpu_device();
+  CONVOY_TRY(const DeviceBuffer copy, host->allocate(problem.bytes(role)));
+  CONVOY_CHECK(fill_tensor(problem, role, *host, copy.data(), seed, threads));
+  return device.upload(data, copy.data(), problem.bytes(role), nullptr);
+}
+
+}  // namespace
 
 Result<RandomTensors> make_random_tensors(const Problem& problem, Device& device, std::uint64_t seed, int threads) {
   RandomTensors made;
   for (const TensorRole role : {TensorRole::x, TensorRole::w, TensorRole::y}) {
     auto& buffer = made.buffers[static_cast<std::size_t>(role)];
     CONVOY_TRY(buffer, device.allocate(problem.bytes(role)));
-    if (role == problem.output_role()) {
-      fill_poison(buffer.data(), problem.bytes(role));
-    } else {
-      fill_random(buffer.data(), problem.dtype_of(role), problem.span(role), seed + static_cast<std::uint64_t>(role),
-                  threads);
-    }
+    if (problem.bytes(role) == 0) continue;
+    CONVOY_CHECK(fill_tensor(problem, role, device, buffer.data(), seed + static_cast<std::uint64_t>(role), threads));
   }
   made.tensors = {made.buffers[0].data(), made.buffers[1].data(), made.buffers[2].data()};
   return made;

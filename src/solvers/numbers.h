@@ -29,13 +29,14 @@ void fill_random(void* data, Dtype dtype, std::int64_t count, std::uint64_t seed
 
 // Makes every byte 0xff (NaN; -1 for integers), so that what a solver leaves out shows.
 void fill_poison(void* data, std::int64_t bytes);
-// The same for the elements of a problem's output tensor; the gaps that strides leave stay as they are.
-void poison_output(const Problem& problem, const Tensors& tensors);
+// The same for the elements of a problem's output tensor on a device; the gaps that strides leave stay as they are. On a GPU
+// it may be queued only.
+Result<void> poison_output(const Problem& problem, Device& device, const Tensors& tensors);
 
 // The tensor that a problem computes.
 void* output_of(const Problem& problem, const Tensors& tensors);
 
-// Tensors of a problem on a host-accessible device: inputs random, output poisoned.
+// Tensors of a problem on a device: inputs random, output poisoned.
 struct RandomTensors {
   std::array<DeviceBuffer, 3> buffers;
   Tensors tensors;
@@ -53,6 +54,8 @@ struct NumbersCheck {
   std::string reason;  // of a failure: which element, got, want
 };
 
+// The checks below read tensors on the host (host_tensors.h); a bias counts.
+//
 // Compares about `samples` elements of the output, spread over it with its first and last, with their
 // definition. `problem` must be ordinary (lowered()). Samples get fewer where one costs much (wrw of large
 // images): about 10^9 products.

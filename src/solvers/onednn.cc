@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "solvers/convert.h"
+#include "solvers/host_tensors.h"
 #include "solvers/onednn_piece.h"
 #include "solvers/solver.h"
 
@@ -106,6 +107,7 @@ class OnednnPlan final : public Plan {
   Result<void> add_step(const Slice& slice, const Slice& start, std::int64_t sum_begin);
   Result<void> run_summed(const Step& step, const std::array<char*, 3>& slots, char* workspace) const;
 
+  Problem problem_;
   Geometry geometry_{};
   PieceOptions piece_options_;
   Slice whole_{}, slice_{};
@@ -196,6 +198,7 @@ Result<void> OnednnPlan::list_steps() {
 
 Result<std::unique_ptr<Plan>> OnednnPlan::create(const Problem& problem, const PlanOptions& options) {
   auto plan = std::make_unique<OnednnPlan>();
+  plan->problem_ = problem;
   plan->geometry_ = geometry_of(problem);
   plan->piece_options_.rank = problem.rank;
   plan->piece_options_.allowed = options.allowed;
@@ -246,21 +249,23 @@ Result<void> OnednnPlan::run(const Tensors& tensors, void* workspace) const {
       CONVOY_CHECK(run_summed(step, slots, base));
     }
   }
+  if (tensors.bias != nullptr) add_bias(problem_, tensors, piece_options_.threads);
   return {};
 }
 
 class OnednnSolver final : public Solver {
  public:
   std::string_view id() const override { return "onednn"; }
-  Tier tier(const Device&) const override { return Tier::vendor; }
+  Tier tier(const Device& device) const override {
+    return device.info().kind == DeviceKind::cpu ? Tier::vendor : Tier::cpu;
+  }
 
   std::string library() const override {
     const dnnl_version_t* version = dnnl_version();
     return fmt::format("onednn {}.{}.{}", version->major, version->minor, version->patch);
   }
 
-  Fit fits(const Problem& problem, const Device& device) const override {
-    if (!device.host_accessible()) return Fit::no("computes on the host only");
+  Fit fits(const Problem& problem, const Device&) const override {
     if (problem.dtype == Dtype::f64) return Fit::no("oneDNN has no double precision");
     if (problem.empty()) return Fit::no("the batch is empty: nothing to compute, or only zeros");
     if (problem.out_override) {
@@ -287,7 +292,9 @@ class OnednnSolver final : public Solver {
     return list;
   }
 
-  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&, const PlanOptions& options) const override {
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device& device,
+                                     const PlanOptions& options) const override {
+    if (!device.host_accessible()) return plan_on_host(*this, problem, device, options);
     return OnednnPlan::create(problem, options);
   }
 };

@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "solvers/element.h"
 #include "solvers/geometry.h"
+#include "solvers/host_tensors.h"
 #include "solvers/solver.h"
 
 namespace convoy {
@@ -233,7 +234,8 @@ void compute_block(const Gather& gather, const Block& block, std::int64_t depth,
 
 class ReferencePlan final : public Plan {
  public:
-  ReferencePlan(const Problem& problem, int threads) : geometry_(geometry_of(problem)), threads_(threads) {}
+  ReferencePlan(const Problem& problem, int threads)
+      : problem_(problem), geometry_(geometry_of(problem)), threads_(threads) {}
 
   std::int64_t workspace_bytes() const override { return 0; }
   Algorithm algorithm() const override { return Algorithm::direct; }
@@ -264,10 +266,12 @@ class ReferencePlan final : public Plan {
       }
     });
     if (starved) return fail(ErrorCode::out_of_memory, "the host has no memory left for blocks of 1 MiB");
+    if (tensors.bias != nullptr) add_bias(problem_, tensors, threads_);
     return {};
   }
 
  private:
+  Problem problem_;
   Geometry geometry_;
   int threads_;
 };
@@ -278,14 +282,14 @@ class ReferenceSolver final : public Solver {
   Tier tier(const Device&) const override { return Tier::reference; }
   std::string library() const override { return "convoy"; }
 
-  Fit fits(const Problem&, const Device& device) const override {
-    return device.host_accessible() ? Fit::yes() : Fit::no("computes on the host only");
-  }
+  Fit fits(const Problem&, const Device&) const override { return Fit::yes(); }
 
   std::vector<std::string> choices(const Problem&, const Device&, const PlanOptions&) const override { return {""}; }
 
   // Ignores PlanOptions::allowed: the last rung is there whatever was switched off.
-  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device&, const PlanOptions& options) const override {
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, Device& device,
+                                     const PlanOptions& options) const override {
+    if (!device.host_accessible()) return plan_on_host(*this, problem, device, options);
     return std::make_unique<ReferencePlan>(problem, options.threads);
   }
 };
