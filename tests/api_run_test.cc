@@ -59,6 +59,57 @@ TEST_F(Api, PlansOfEqualProblemsShareTheirChoice) {
   EXPECT_EQ(one.statistics().calls, 1) << "preparing is no call";
 }
 
+TEST_F(Api, DeviceMemoryAndBias) {
+  const Handle one = handle();
+  Case data(small_desc());
+  const Memory x(one, data.problem.bytes(CONVOY_X)), w(one, data.problem.bytes(CONVOY_W)),
+      y(one, data.problem.bytes(CONVOY_Y));
+  one.upload(x.data(), data.x.bytes.data(), data.problem.bytes(CONVOY_X));
+  one.upload(w.data(), data.w.bytes.data(), data.problem.bytes(CONVOY_W));
+  std::vector<float> bias(static_cast<std::size_t>(data.y.sizes[1]));
+  for (std::size_t k = 0; k < bias.size(); ++k) bias[k] = 3 + 0.5F * static_cast<float>(k);
+  Plan plan(one, data.problem);
+  convoy_call call{};
+  call.x = x.data();
+  call.w = w.data();
+  call.y = y.data();
+  call.bias = bias.data();
+  for (int i = 0; i < 2; ++i) {  // the run that chooses, and one that does not
+    plan.enqueue(call);
+    one.synchronize();
+    one.download(data.y.bytes.data(), y.data(), data.problem.bytes(CONVOY_Y));
+    EXPECT_GT(data.wrong(), 0) << "the bias is missing";
+    const auto area = static_cast<std::size_t>(data.y.sizes[2] * data.y.sizes[3]);
+    for (std::size_t j = 0; j < data.y.values.size(); ++j) {
+      auto* place = data.y.place(j);
+      put(place, get<float>(place) - bias[j / area % bias.size()]);
+    }
+    EXPECT_EQ(data.wrong(), 0);
+  }
+  expect_error(convoy_enqueue(plan.get(), nullptr), CONVOY_INVALID_ARGUMENT, "call is NULL");
+  convoy_problem_desc gradient = small_desc();
+  gradient.direction = CONVOY_BACKWARD_WEIGHTS;
+  const Plan weights(one, Problem(gradient));
+  expect_error(convoy_enqueue(weights.get(), &call), CONVOY_INVALID_ARGUMENT, "no bias");
+}
+
+TEST_F(Api, BadMemoryRequestsAreNamed) {
+  const Handle one = handle();
+  void* memory = nullptr;
+  char byte = 0;
+  expect_error(convoy_allocate(nullptr, 1, &memory), CONVOY_INVALID_ARGUMENT, "handle is NULL");
+  expect_error(convoy_allocate(one.get(), -1, &memory), CONVOY_INVALID_ARGUMENT, "negative");
+  expect_error(convoy_allocate(one.get(), 1, nullptr), CONVOY_INVALID_ARGUMENT, "memory is NULL");
+  expect_error(convoy_allocate(one.get(), INT64_MAX / 2, &memory), CONVOY_OUT_OF_MEMORY, "available");
+  expect_error(convoy_upload(one.get(), nullptr, &byte, 1, nullptr), CONVOY_INVALID_ARGUMENT, "to is NULL");
+  expect_error(convoy_download(one.get(), &byte, nullptr, 1, nullptr), CONVOY_INVALID_ARGUMENT, "from is NULL");
+  expect_error(convoy_download(one.get(), &byte, &byte, -1, nullptr), CONVOY_INVALID_ARGUMENT, "negative");
+  expect_error(convoy_synchronize(nullptr, nullptr), CONVOY_INVALID_ARGUMENT, "handle is NULL");
+  convoy_free(one.get(), nullptr);
+  convoy_free(one.get(), &byte);  // not ours: nothing happens
+  convoy_free(nullptr, &byte);
+}
+
 TEST_F(Api, PlanOutlivesHandleAndProblem) {
   Case data(small_desc());
   auto one = std::make_unique<Handle>(handle());

@@ -97,12 +97,24 @@ CONVOY_API convoy_status convoy_set_log(convoy_log_callback callback, void* user
 
 /* --- handle -------------------------------------------------------------------------------------------------------- */
 
-/* device: "cpu", or "auto" or NULL for the best one here. settings: NULL, or an array ended by NULL of "key=value" texts
+/* device: "cpu", "hip", "hip:1", "cuda", "opencl:0" (docs/devices.md), or "auto" or NULL for the best one here. settings: NULL, or an array ended by NULL of "key=value" texts
  * that override configuration files and environment (`convoy settings` lists the keys). */
 CONVOY_API convoy_status convoy_create(convoy_handle* handle, const char* device, const char* const* settings);
 CONVOY_API void convoy_destroy(convoy_handle handle);
-/* "cpu"; valid as long as the handle. */
+/* "cpu", "cuda:0"; valid as long as the handle. */
 CONVOY_API const char* convoy_device_name(convoy_handle handle);
+
+/* --- memory of the handle's device ---------------------------------------------------------------------------------- */
+
+/* Tensors live in memory of the handle's device: host memory on cpu; on hip and cuda any memory of that device, whoever
+ * allocated it; on opencl a cl_mem that convoy_allocate() made. These calls spare a program the device's own interface.
+ * Memory is freed by convoy_free() while its handle lives. Copies and convoy_synchronize() wait for what `stream` holds;
+ * it is a hipStream_t, CUstream or cl_command_queue of the handle's device, NULL for the default one. */
+CONVOY_API convoy_status convoy_allocate(convoy_handle handle, int64_t bytes, void** memory);
+CONVOY_API void convoy_free(convoy_handle handle, void* memory);
+CONVOY_API convoy_status convoy_upload(convoy_handle handle, void* to, const void* from, int64_t bytes, void* stream);
+CONVOY_API convoy_status convoy_download(convoy_handle handle, void* to, const void* from, int64_t bytes, void* stream);
+CONVOY_API convoy_status convoy_synchronize(convoy_handle handle, void* stream);
 
 /* --- problem ------------------------------------------------------------------------------------------------------- */
 
@@ -150,10 +162,27 @@ CONVOY_API int64_t convoy_plan_workspace_bytes(convoy_plan plan);
  * its tier. */
 CONVOY_API const char* convoy_plan_solver(convoy_plan plan);
 CONVOY_API convoy_tier convoy_plan_tier(convoy_plan plan);
-/* Computes. x, w, y: host pointers on the cpu device. The output tensor (y, x or w by direction) is overwritten, the others
+/* Computes. x, w, y: memory of the handle's device. The output tensor (y, x or w by direction) is overwritten, the others
  * are read. workspace: NULL, or 64-byte aligned memory of workspace_bytes; too little is as good as none. Returns when the
  * output is complete. */
 CONVOY_API convoy_status convoy_run(convoy_plan plan, void* x, void* w, void* y, void* workspace, int64_t workspace_bytes);
+
+/* One call on a stream. Start from zeros ({0}). */
+typedef struct convoy_call {
+  void* x;
+  void* w;
+  void* y;
+  const void* bias; /* one number of the output's type for each output channel, added to it; NULL: none. Not with
+                       CONVOY_BACKWARD_WEIGHTS */
+  void* workspace;  /* as in convoy_run() */
+  int64_t workspace_bytes;
+  void* stream; /* hipStream_t, CUstream, cl_command_queue; NULL: the default one. Nothing on cpu */
+} convoy_call;
+
+/* As convoy_run(), but on a GPU only queues the work on call->stream once the choice is made (by an earlier run or
+ * convoy_plan_prepare()): nothing is allocated or waited for, and a graph may record it, if `workspace` is the caller's.
+ * Solvers of the tiers cpu and reference compute on the host and return when done; a graph cannot record them. */
+CONVOY_API convoy_status convoy_enqueue(convoy_plan plan, const convoy_call* call);
 
 /* --- statistics ---------------------------------------------------------------------------------------------------- */
 

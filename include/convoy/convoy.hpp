@@ -96,10 +96,35 @@ class Handle {
     text.resize(needed - 1);
     return text;
   }
+  void upload(void* to, const void* from, std::int64_t bytes, void* stream = nullptr) const {
+    detail::check(convoy_upload(object_.get(), to, from, bytes, stream));
+  }
+  void download(void* to, const void* from, std::int64_t bytes, void* stream = nullptr) const {
+    detail::check(convoy_download(object_.get(), to, from, bytes, stream));
+  }
+  void synchronize(void* stream = nullptr) const { detail::check(convoy_synchronize(object_.get(), stream)); }
   convoy_handle get() const noexcept { return object_.get(); }
 
  private:
   detail::Owned<convoy_handle_s, convoy_destroy> object_;
+};
+
+// Memory of a handle's device, which must live longer.
+class Memory {
+ public:
+  Memory(const Handle& handle, std::int64_t bytes) : data_(nullptr, Free{handle.get()}) {
+    void* raw = nullptr;
+    detail::check(convoy_allocate(handle.get(), bytes, &raw));
+    data_.reset(raw);
+  }
+  void* data() const noexcept { return data_.get(); }
+
+ private:
+  struct Free {
+    convoy_handle handle;
+    void operator()(void* memory) const noexcept { convoy_free(handle, memory); }
+  };
+  std::unique_ptr<void, Free> data_;
 };
 
 // A problem on a handle.
@@ -118,6 +143,7 @@ class Plan {
   void run(void* x, void* w, void* y, void* workspace = nullptr, std::int64_t workspace_bytes = 0) {
     detail::check(convoy_run(object_.get(), x, w, y, workspace, workspace_bytes));
   }
+  void enqueue(const convoy_call& call) { detail::check(convoy_enqueue(object_.get(), &call)); }
   convoy_plan get() const noexcept { return object_.get(); }
 
  private:

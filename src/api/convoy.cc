@@ -5,6 +5,8 @@
 #include <array>
 #include <cstring>
 #include <exception>
+#include <map>
+#include <mutex>
 #include <new>
 #include <string>
 
@@ -15,6 +17,8 @@
 
 struct convoy_handle_s {
   std::unique_ptr<convoy::Dispatcher> dispatcher;
+  std::mutex mutex;                              // guards what follows
+  std::map<void*, convoy::DeviceBuffer> memory;  // of convoy_allocate()
 };
 struct convoy_problem_s {
   convoy::Problem problem;
@@ -137,6 +141,14 @@ Result<void> check_tensors(const Problem& problem, const Tensors& tensors) {
   return {};
 }
 
+Result<void> check_copy(convoy_handle handle, const void* to, const void* from, std::int64_t bytes) {
+  if (handle == nullptr) return null_argument("handle");
+  if (bytes < 0) return fail(ErrorCode::invalid_argument, "bytes is negative");
+  if (to == nullptr && bytes > 0) return null_argument("to");
+  if (from == nullptr && bytes > 0) return null_argument("from");
+  return {};
+}
+
 nlohmann::json statistics_to_json(const Statistics& statistics) {
   nlohmann::json tiers;
   for (std::size_t i = 0; i < k_tiers; ++i)
@@ -222,7 +234,7 @@ convoy_status convoy_create(convoy_handle* handle, const char* device, const cha
     for (const std::string& problem : loaded.problems()) convoy::log_once(convoy::LogLevel::warning, problem);
     CONVOY_CHECK(convoy::apply_settings(loaded, settings));
     CONVOY_TRY(auto dispatcher, convoy::Dispatcher::create(loaded, device == nullptr ? "auto" : device));
-    *handle = new convoy_handle_s{std::move(dispatcher)};
+    *handle = new convoy_handle_s{std::move(dispatcher), {}, {}};
     return {};
   });
 }
@@ -233,6 +245,51 @@ void convoy_destroy(convoy_handle handle) {
 
 const char* convoy_device_name(convoy_handle handle) {
   return handle == nullptr ? "" : handle->dispatcher->context().device().info().name.c_str();
+}
+
+convoy_status convoy_allocate(convoy_handle handle, int64_t bytes, void** memory) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (handle == nullptr) return convoy::null_argument("handle");
+    if (memory == nullptr) return convoy::null_argument("memory");
+    *memory = nullptr;
+    if (bytes < 0) return convoy::fail(ErrorCode::invalid_argument, "bytes is negative");
+    CONVOY_TRY(convoy::DeviceBuffer buffer, handle->dispatcher->context().device().allocate(bytes));
+    const std::lock_guard lock(handle->mutex);
+    *memory = buffer.data();
+    handle->memory[*memory] = std::move(buffer);
+    return {};
+  });
+}
+
+void convoy_free(convoy_handle handle, void* memory) {
+  if (handle == nullptr || memory == nullptr) return;
+  convoy::DeviceBuffer freed;  // after the lock: the device may wait for its work
+  const std::lock_guard lock(handle->mutex);
+  const auto found = handle->memory.find(memory);
+  if (found == handle->memory.end()) return;
+  freed = std::move(found->second);
+  handle->memory.erase(found);
+}
+
+convoy_status convoy_upload(convoy_handle handle, void* to, const void* from, int64_t bytes, void* stream) {
+  return convoy::guarded([&]() -> Result<void> {
+    CONVOY_CHECK(convoy::check_copy(handle, to, from, bytes));
+    return handle->dispatcher->context().device().upload(to, from, bytes, stream);
+  });
+}
+
+convoy_status convoy_download(convoy_handle handle, void* to, const void* from, int64_t bytes, void* stream) {
+  return convoy::guarded([&]() -> Result<void> {
+    CONVOY_CHECK(convoy::check_copy(handle, to, from, bytes));
+    return handle->dispatcher->context().device().download(to, from, bytes, stream);
+  });
+}
+
+convoy_status convoy_synchronize(convoy_handle handle, void* stream) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (handle == nullptr) return convoy::null_argument("handle");
+    return handle->dispatcher->context().device().synchronize(stream);
+  });
 }
 
 convoy_problem_desc convoy_problem_desc_default(void) {
@@ -339,7 +396,21 @@ convoy_status convoy_run(convoy_plan plan, void* x, void* w, void* y, void* work
     if (plan == nullptr) return convoy::null_argument("plan");
     const convoy::Tensors tensors{x, w, y};
     CONVOY_CHECK(convoy::check_tensors(plan->convolution->problem(), tensors));
-    return plan->convolution->run(tensors, workspace, workspace_bytes);
+    CONVOY_CHECK(plan->convolution->run(tensors, workspace, workspace_bytes));
+    return plan->convolution->device().synchronize(nullptr);
+  });
+}
+
+convoy_status convoy_enqueue(convoy_plan plan, const convoy_call* call) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (plan == nullptr) return convoy::null_argument("plan");
+    if (call == nullptr) return convoy::null_argument("call");
+    const convoy::Problem& problem = plan->convolution->problem();
+    if (call->bias != nullptr && problem.direction == convoy::Direction::backward_weights)
+      return convoy::fail(ErrorCode::invalid_argument, "a gradient of weights has no bias");
+    const convoy::Tensors tensors{call->x, call->w, call->y, call->bias, call->stream};
+    CONVOY_CHECK(convoy::check_tensors(problem, tensors));
+    return plan->convolution->run(tensors, call->workspace, call->workspace_bytes);
   });
 }
 

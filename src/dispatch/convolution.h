@@ -21,6 +21,7 @@ class Convolution {
       : context_(std::move(context)), problem_(problem) {}
 
   const Problem& problem() const { return problem_; }
+  Device& device() const { return context_->device(); }
 
   // Computes the output tensor; on a GPU later calls only queue the work on `tensors.stream` and may be recorded in a graph
   // (with a workspace of the caller's). Thread-safe; the first call of several climbs, the others wait for it. `workspace`

@@ -23,7 +23,9 @@ class RemoteDeviceTest : public testing::Test {
     return settings;
   }
   std::unique_ptr<Dispatcher> dispatcher(std::unique_ptr<Device> device, const Settings& settings) const {
-    return std::make_unique<Dispatcher>(*policy_from(settings), std::move(device), Store::open(store_config(settings)));
+    Policy policy = *policy_from(settings);
+    policy.verify_again = true;
+    return std::make_unique<Dispatcher>(policy, std::move(device), Store::open(store_config(settings)));
   }
 
   TestFolder folder_;
