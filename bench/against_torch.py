@@ -5,11 +5,9 @@
 """Reads canonical problem strings, one per line (against_onednn --list), from a file or standard input."""
 
 import argparse
-import ctypes
 import json
 import math
 import os
-import re
 import statistics
 import sys
 import tempfile
@@ -17,69 +15,23 @@ import time
 
 import torch
 
+from convoy_library import Convoy, Shape
+
 LEAST_PAIRS, MOST_PAIRS = 5, 200
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}  # PyTorch 1.13 has no f16 convolution on the CPU
 # Largest difference over largest value: both sides round, in an order of their own, and Winograd transforms.
 TOLERANCES = {"f32": 1e-4, "bf16": 2e-2}
-PROBLEM = re.compile(r"(?P<direction>fwd|bwd|wrw):(?P<dtype>\w+):(?P<layout>ncd?h?w):n(?P<n>\d+)c(?P<c>\d+)(?P<sizes>[dhw\d]+)"
-                     r":k(?P<k>\d+)(?P<filter>[trs\d]+):pad(?P<pad>[x\d]+):stride(?P<stride>[x\d]+):dil(?P<dil>[x\d]+)"
-                     r":g(?P<g>\d+)")
 
 
-class Convoy:
-    """libconvoy's C interface, as far as it is needed here."""
-
-    def __init__(self, path, settings):
-        self.library = ctypes.CDLL(path)
-        self.library.convoy_last_error.restype = ctypes.c_char_p
-        self.library.convoy_plan_solver.restype = ctypes.c_char_p
-        self.handle = ctypes.c_void_p()
-        texts = (ctypes.c_char_p * (len(settings) + 1))(*[text.encode() for text in settings], None)
-        self.check(self.library.convoy_create(ctypes.byref(self.handle), b"cpu", texts))
-
-    def check(self, status):
-        if status != 0:
-            raise RuntimeError(self.library.convoy_last_error().decode())
-
-    def plan(self, text):
-        problem, plan = ctypes.c_void_p(), ctypes.c_void_p()
-        self.check(self.library.convoy_problem_parse(ctypes.byref(problem), text.encode()))
-        try:
-            self.check(self.library.convoy_plan_create(ctypes.byref(plan), self.handle, problem))
-        finally:
-            self.library.convoy_problem_destroy(problem)
-        return plan
-
-    def runner(self, plan, x, w, y):
-        run = self.library.convoy_run
-        arguments = (plan, *(ctypes.c_void_p(t.data_ptr()) for t in (x, w, y)), ctypes.c_void_p(), ctypes.c_int64(0))
-
-        def call():
-            self.check(run(*arguments))
-        return call
-
-
-def numbers(text):
-    return [int(number) for number in re.findall(r"\d+", text)]
-
-
-class Problem:
-    """A canonical string taken apart, and its tensors; None for those that are not compared."""
+class Problem(Shape):
+    """A problem and its tensors."""
 
     def __init__(self, text):
-        match = PROBLEM.fullmatch(text)
-        if match is None or match["dtype"] not in DTYPES:
-            raise ValueError("only f32 and bf16, channels first, not transposed, packed")
-        self.text, self.direction, self.dtype = text, match["direction"], match["dtype"]
-        n, c, k, self.groups = (int(match[name]) for name in ("n", "c", "k", "g"))
-        self.pad, self.stride, self.dilation = (numbers(match[name]) for name in ("pad", "stride", "dil"))
-        sizes, filters = numbers(match["sizes"]), numbers(match["filter"])
-        out = [(size + 2 * pad - dilation * (reach - 1) - 1) // stride + 1
-               for size, pad, dilation, reach, stride in zip(sizes, self.pad, self.dilation, filters, self.stride)]
-        self.flops = 2.0 * n * k * (c // self.groups) * math.prod(filters) * math.prod(out)
+        super().__init__(text)
+        if self.dtype not in DTYPES:
+            raise ValueError("only f32 and bf16")
         torch.manual_seed(1)
-        self.x, self.w, self.y = (torch.randn(shape).to(DTYPES[self.dtype]) for shape in (
-            (n, c, *sizes), (k, c // self.groups, *filters), (n, k, *out)))
+        self.x, self.w, self.y = (torch.randn(shape).to(DTYPES[self.dtype]) for shape in (self.x, self.w, self.y))
 
     def torch_call(self):
         if self.direction == "fwd":
@@ -92,9 +44,9 @@ class Problem:
 
     def convoy_call(self, convoy, plan):
         """The call, and the tensor that it fills."""
-        role = {"fwd": "y", "bwd": "x", "wrw": "w"}[self.direction]
-        tensors = {"x": self.x, "w": self.w, "y": self.y, role: torch.full_like(getattr(self, role), math.nan)}
-        return convoy.runner(plan, **tensors), tensors[role]
+        tensors = {"x": self.x, "w": self.w, "y": self.y,
+                   self.output: torch.full_like(getattr(self, self.output), math.nan)}
+        return convoy.runner(plan, **tensors), tensors[self.output]
 
 
 def robust_centre(samples):
@@ -137,7 +89,7 @@ def compare(convoy, text, budget_ms, clock):
                "ms_convoy": robust_centre(convoy_ms), "pairs": len(torch_ms),
                "ratio": robust_centre([b / a for a, b in zip(torch_ms, convoy_ms)]),
                "error": error, "agrees": error <= TOLERANCES[problem.dtype],
-               "solver": convoy.library.convoy_plan_solver(plan).decode()}
+               "solver": convoy.solver(plan)}
         row["gflops_torch"] = row["gflop"] / row["ms_torch"] * 1e3
         row["gflops_convoy"] = row["gflop"] / row["ms_convoy"] * 1e3
         return row
@@ -206,7 +158,7 @@ def main():
             print(row_line(row), flush=True)
             if options.json:
                 options.json.write(json.dumps(row) + "\n")
-        convoy.library.convoy_destroy(convoy.handle)
+        convoy.close()
     print("\nSummary")
     print("\n".join(summary(rows)))
     return 0 if all(row["agrees"] for row in rows) else 1
