@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# How soon the first convolution of a process is done: cold (nothing on disk) and warm (a process before it did the same). Each
+# in a process of its own, on fresh folders; the device's own caches of compiled code are switched off or emptied with them.
+"""Per device: milliseconds of the first convolution (plan, compile or load, run, check), and of everything from opening the
+device. The ratio is cold / warm. Kernels: what was compiled and what came from the cache."""
+
+import argparse
+import ctypes
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from convoy_library import Call, Convoy, Shape
+
+PROBLEM = "fwd:f32:nchw:n1c64h56w56:k64r3s3:pad1x1:stride1x1:dil1x1:g1"
+BYTES = {"f32": 4, "f16": 2, "bf16": 2}
+
+
+def child(options):
+    begin = time.perf_counter()
+    convoy = Convoy(options.library, json.loads(options.settings), options.device)
+    opened = time.perf_counter()
+    shape = Shape(options.problem)
+    call = Call()
+    for name in ("x", "w", "y"):
+        count = 1
+        for size in getattr(shape, name):
+            count *= size
+        size, memory = ctypes.c_int64(count * BYTES[shape.dtype]), ctypes.c_void_p()
+        convoy.check(convoy.library.convoy_allocate(convoy.handle, size, ctypes.byref(memory)))
+        # 0x3f3f...: about 0.75 in f32 and bf16, 1.81 in f16.
+        convoy.check(convoy.library.convoy_upload(convoy.handle, memory, b"\x3f" * size.value, size, None))
+        setattr(call, name, memory.value)
+    ready = time.perf_counter()
+    plan = convoy.plan(options.problem)
+    convoy.enqueue(plan, call)
+    convoy.check(convoy.library.convoy_synchronize(convoy.handle, None))
+    done = time.perf_counter()
+    kernels = convoy.statistics()["kernels"]
+    print(json.dumps({"open_ms": (opened - begin) * 1e3, "first_ms": (done - ready) * 1e3,
+                      "all_ms": (done - begin) * 1e3, "solver": convoy.solver(plan), "kernels": kernels}))
+
+
+def start(options, device, folder, settings):
+    environment = dict(os.environ, CUDA_CACHE_DISABLE="1", POCL_CACHE_DIR=os.path.join(folder, "pocl"))
+    os.makedirs(environment["POCL_CACHE_DIR"], exist_ok=True)
+    command = [sys.executable, __file__, "--child", "--device", device, "--library", options.library, "--problem",
+               options.problem, "--settings", json.dumps([f"cache_dir={folder}/convoy", "system_cache_dirs=", *settings])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return json.loads(done.stdout)
+
+
+def empty_driver_cache(folder):
+    """Of the device's own cache nothing may help the second process: what helps it is Convoy's."""
+    for root, folders, files in os.walk(os.path.join(folder, "pocl"), topdown=False):
+        for name in files:
+            os.unlink(os.path.join(root, name))
+        for name in folders:
+            os.rmdir(os.path.join(root, name))
+
+
+def measure(options, device, settings):
+    cold, warm = [], []
+    for _ in range(options.repeat):
+        with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
+            cold.append(start(options, device, folder, settings))
+            empty_driver_cache(folder)
+            warm.append(start(options, device, folder, settings))
+    row = {"device": device, "settings": settings, "problem": options.problem, "solver": warm[-1]["solver"],
+           "compiled_cold": cold[-1]["kernels"]["compiled"], "compiled_warm": max(w["kernels"]["compiled"] for w in warm),
+           "loaded_warm": warm[-1]["kernels"]["from_cache"]}
+    for key in ("open_ms", "first_ms", "all_ms"):
+        row["cold_" + key], row["warm_" + key] = (statistics.median(one[key] for one in side) for side in (cold, warm))
+    row["ratio_first"] = row["cold_first_ms"] / row["warm_first_ms"]
+    row["ratio_all"] = row["cold_all_ms"] / row["warm_all_ms"]
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", action="append", required=True)
+    parser.add_argument("--library", default="build/libconvoy.so")
+    parser.add_argument("--problem", default=PROBLEM)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--json", type=argparse.FileType("w"), help="write one JSON line for each row")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--settings", default="[]", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        options.device = options.device[0]
+        child(options)
+        return 0
+    print(f"{'device':<14} {'settings':<15} {'cold ms':>9} {'warm ms':>9} {'ratio':>7}   with opening the device: "
+          f"{'cold':>8} {'warm':>8} {'ratio':>6}   compiled cold, warm; loaded warm")
+    for device in options.device:
+        for settings in ([], ["find=immediate"]):
+            try:
+                row = measure(options, device, settings)
+            except RuntimeError as error:
+                print(f"{device:<14} left out: {error}")
+                break
+            print(f"{device:<14} {' '.join(settings) or 'find':<15} {row['cold_first_ms']:9.1f} {row['warm_first_ms']:9.1f} "
+                  f"{row['ratio_first']:7.1f}   {'':24} {row['cold_all_ms']:8.1f} {row['warm_all_ms']:8.1f} "
+                  f"{row['ratio_all']:6.1f}   {row['compiled_cold']}, {row['compiled_warm']}; {row['loaded_warm']} "
+                  f"{row['solver']}", flush=True)
+            if options.json:
+                options.json.write(json.dumps(row) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
