@@ -166,6 +166,7 @@ nlohmann::json statistics_to_json(const Statistics& statistics) {
     problems.push_back({{"problem", one.problem},
                         {"solver", one.solver},
                         {"tier", to_string(one.tier)},
+                        {"detail", one.detail},
                         {"calls", one.calls},
                         {"attempts", std::move(attempts)}});
   }
@@ -176,6 +177,10 @@ nlohmann::json statistics_to_json(const Statistics& statistics) {
           {"causes", statistics.causes},
           {"quarantined", statistics.quarantined},
           {"children_started", statistics.children_started},
+          {"kernels",
+           {{"compiled", statistics.kernels.compiled},
+            {"from_cache", statistics.kernels.from_cache},
+            {"compile_ms", statistics.kernels.compile_ms}}},
           {"per_problem", std::move(problems)}};
 }
 

@@ -1,4 +1,5 @@
-// `convoy run`: completes every convolution it is given, on random tensors, and says how.
+// `convoy run`: completes every convolution it is given, on random tensors, and says how. `convoy tune`: the same, after
+// compiling on all cores whatever the problems may need.
 #include <unistd.h>
 
 #include <charconv>
@@ -14,6 +15,7 @@
 #include "cli/run_input.h"
 #include "cli/run_report.h"
 #include "dispatch/dispatcher.h"
+#include "dispatch/warm.h"
 
 namespace convoy {
 namespace {
@@ -26,6 +28,8 @@ struct RunOptions {
   double max_gflop = 0;
   std::string max_bytes;
   std::int64_t limit = 0;
+  bool tune = false;
+  bool again = false;  // tune: what is recorded, too
 };
 
 struct Limits {
@@ -127,6 +131,21 @@ ProblemReport Runner::run(const SourcedProblem& input) {
   return report;
 }
 
+// Compiles ahead, with a line of progress where somebody looks on.
+void warm_up(Dispatcher& dispatcher, const ProblemList& list, const InterruptWatch& interrupt) {
+  std::vector<Problem> problems;
+  for (const SourcedProblem& one : list.problems) problems.push_back(one.problem);
+  const bool shown = isatty(STDERR_FILENO) == 1;
+  warm_kernels(dispatcher.context(), problems, [&](WarmProgress progress) {
+    if (shown) {
+      fmt::print(stderr, "\r\033[Kcompiling ahead: {}/{}", progress.done, progress.total);
+      std::fflush(stderr);
+    }
+    return !interrupt.requested();
+  });
+  if (shown) fmt::print(stderr, "\r\033[K");
+}
+
 std::string device_line(const DispatchContext& context) {
   const DeviceInfo& info = context.device().info();
   std::string libraries;
@@ -156,6 +175,7 @@ int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& o
   RunSummary summary;
   summary.input_errors = static_cast<int>(list.errors.size());
   const InterruptWatch interrupt([&dispatcher] { dispatcher.context().cancel_open_intents(); });
+  if (options.tune) warm_up(dispatcher, list, interrupt);
   Runner runner(dispatcher, limits);
   const std::size_t count = options.limit > 0 ? std::min(list.problems.size(), static_cast<std::size_t>(options.limit))
                                               : list.problems.size();
@@ -205,8 +225,10 @@ int run_command(const RunOptions& options, const Settings& settings) {
     return 2;
   }
   // The command shows this run's errors, whatever the ledger remembers.
-  auto dispatcher = Dispatcher::create(settings, options.device, [](Policy& policy) {
+  auto dispatcher = Dispatcher::create(settings, options.device, [&options](Policy& policy) {
     policy.verify_again = true;
+    if (options.tune) policy.find = FindMode::find;
+    if (options.again) policy.use_find_records = false;
     // This very program serves trials.
     std::error_code error;
     if (policy.probe.empty()) policy.probe = std::filesystem::read_symlink("/proc/self/exe", error).string();
@@ -244,17 +266,19 @@ CLI::Validator above_zero() {
 
 }  // namespace
 
-void add_run_command(CLI::App& app, CommandContext& context) {
-  CLI::App* command = app.add_subcommand(
-      "run", "Complete convolutions and say how: from MIOpen logs, MIOpenDriver lines, problem strings");
-  auto options = std::make_shared<RunOptions>();
+namespace {
+
+void add_options(CLI::App* command, const std::shared_ptr<RunOptions>& options, CommandContext& context) {
   command
       ->add_option(
           "input", options->inputs,
           "A file with MIOpenDriver lines or problem strings anywhere in it, - for standard input, or one problem")
       ->required()
       ->type_name("FILE|-|PROBLEM");
-  command->add_option("--device", options->device, "auto, cpu")->capture_default_str();
+  command
+      ->add_option("--device", options->device,
+                   "auto, cpu, hip, cuda, opencl (also hip:1 ...), or a simulated card: sim:gfx1010")
+      ->capture_default_str();
   command
       ->add_option_function<std::string>(
           "--strategy", [&context](const std::string& value) { set_from_option(context, "strategy", value); },
@@ -283,6 +307,15 @@ void add_run_command(CLI::App& app, CommandContext& context) {
                    "Skip problems whose tensors take more than so many bytes (512M, 4G)")
       ->type_name("N");
   command->add_option("--limit", options->limit, "Run the first N problems only")->check(above_zero());
+  command->callback([&context, options] { context.exit_code = run_command(*options, context.settings); });
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, CommandContext& context) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Complete convolutions and say how: from MIOpen logs, MIOpenDriver lines, problem strings");
+  add_options(command, std::make_shared<RunOptions>(), context);
   command->footer(
       "Each problem runs on random tensors; its numbers are checked against sums in double precision.\n"
       "Exit status: 0 all completed with right numbers (or were skipped by a limit), 1 some did not, 2 usage, 130 "
@@ -291,7 +324,21 @@ void add_run_command(CLI::App& app, CommandContext& context) {
       "  convoy run miopen.log\n"
       "  MIOPEN_ENABLE_LOGGING_CMD=1 python train.py 2>&1 | convoy run -\n"
       "  convoy run --fault 'onednn:hang@hw>42' --explain shapes/seed-sizes.txt");
-  command->callback([&context, options] { context.exit_code = run_command(*options, context.settings); });
+}
+
+void add_tune_command(CLI::App& app, CommandContext& context) {
+  CLI::App* command = app.add_subcommand(
+      "tune", "Prepare for convolutions: compile ahead on all cores, time the alternatives, remember the fastest");
+  auto options = std::make_shared<RunOptions>();
+  options->tune = true;
+  add_options(command, options, context);
+  command->add_flag("--again", options->again, "Also search where a result is on record");
+  command->footer(
+      "Programs that meet these problems later find compiled kernels and choices in Convoy's databases (convoy db).\n"
+      "Interrupted, it keeps what is done. Exit status as convoy run.\n\n"
+      "Examples:\n"
+      "  convoy tune shapes/model-layers.tsv --max-gflop 50\n"
+      "  MIOPEN_ENABLE_LOGGING_CMD=1 python train.py 2>&1 | convoy tune -");
 }
 
 }  // namespace convoy

@@ -55,6 +55,7 @@ int run_program(int argc, char** argv) {
       "  convoy db show                             what is remembered, what is in quarantine\n"
       "  convoy settings                            every setting, its value and where it comes from");
   add_run_command(app, context);
+  add_tune_command(app, context);
   add_db_command(app, context);
   add_settings_command(app, context);
   add_probe_command(app, context);

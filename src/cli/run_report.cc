@@ -129,6 +129,8 @@ Result<void> JsonLines::write(const RunSummary& summary, const std::string& devi
                      {"causes", s.causes},
                      {"quarantined", s.quarantined},
                      {"children_started", s.children_started},
+                     {"kernels_compiled", s.kernels.compiled},
+                     {"kernels_from_cache", s.kernels.from_cache},
                      {"seconds", summary.seconds}};
   return write_line(dump(line));
 }
@@ -202,6 +204,10 @@ void Table::summary(const RunSummary& summary) const {
     fmt::print(out_, "in quarantine: {}, not tried on {} problems (convoy db show)\n", solver, count);
   }
   if (s.children_started > 0) fmt::print(out_, "trial processes started: {}\n", s.children_started);
+  if (s.kernels.compiled + s.kernels.from_cache > 0) {
+    fmt::print(out_, "kernels: {} compiled in {:.1f} s, {} from the cache\n", s.kernels.compiled,
+               s.kernels.compile_ms / 1000, s.kernels.from_cache);
+  }
 }
 
 }  // namespace convoy

@@ -102,7 +102,8 @@ Convolution::Report Convolution::report() const {
 
 ProblemStatistics Convolution::statistics() const {
   const std::lock_guard lock(report_mutex_);
-  return {problem_.to_string(), report_.solver, report_.tier, calls_.load(std::memory_order_relaxed), report_.attempts};
+  return {problem_.to_string(), report_.solver, report_.tier, report_.detail, calls_.load(std::memory_order_relaxed),
+          report_.attempts};
 }
 
 }  // namespace convoy

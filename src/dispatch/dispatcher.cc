@@ -46,7 +46,9 @@ Statistics Dispatcher::statistics() const {
   std::vector<ProblemStatistics> per_problem;
   for (const auto& convolution : convolutions) per_problem.push_back(convolution->statistics());
   std::sort(per_problem.begin(), per_problem.end(), [](const auto& a, const auto& b) { return a.problem < b.problem; });
-  return sum_statistics(std::move(per_problem), context_->children_started());
+  Statistics sum = sum_statistics(std::move(per_problem), context_->children_started());
+  sum.kernels = context_->device().programs().counters();
+  return sum;
 }
 
 }  // namespace convoy

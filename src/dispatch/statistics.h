@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "device/program.h"
 #include "dispatch/outcome.h"
 
 namespace convoy {
@@ -17,6 +18,7 @@ struct ProblemStatistics {
   std::string problem;
   std::string solver;  // that serves it now; empty before the first call
   Tier tier = Tier::reference;
+  std::string detail;
   std::int64_t calls = 0;
   std::vector<Attempt> attempts;
 };
@@ -30,6 +32,7 @@ struct Statistics {
   std::map<std::string, std::int64_t> causes;       // "onednn timed_out" -> how often
   std::map<std::string, std::int64_t> quarantined;  // solver -> problems on which it was not tried
   int children_started = 0;
+  ProgramLibrary::Counters kernels;  // of GPU devices
   std::vector<ProblemStatistics> per_problem;
 };
 
