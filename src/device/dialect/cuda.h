@@ -2,7 +2,7 @@
 
 #define KERNEL(threads) extern "C" __global__ __launch_bounds__(threads)
 #define KERNEL_RESIDENT(threads, groups) extern "C" __global__ __launch_bounds__(threads, groups)
-#define DEVICE static __device__ __forceinline__
+#define DEVICE __device__ __forceinline__
 #define GLOBAL
 #define CONSTANT_TABLE(type, name, count) static __constant__ type name[count]
 #define LOCAL
@@ -14,6 +14,7 @@
 #define GROUP_Y ((int)blockIdx.y)
 #define GROUP_Z ((int)blockIdx.z)
 #define FMA(a, b, c) fmaf((a), (b), (c))
+#define FMA64(a, b, c) fma((a), (b), (c))
 
 #define DIALECT_PRAGMA(text) _Pragma(#text)
 #define UNROLL _Pragma("unroll")

@@ -49,16 +49,14 @@ typedef sum result;
 
 #if DTYPE == 4
 #define LOAD_RESULT(pointer, index) ((pointer)[index])
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #else
 #define LOAD_RESULT(pointer, index) LOAD(pointer, index)
-#if DTYPE == 5
+#endif
+
+#if DTYPE == 3
+#define MULTIPLY_ADD(a, b, c) FMA64(a, b, c)
+#elif DTYPE >= 4
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-#elif DTYPE == 3 && !defined(__OPENCL_VERSION__)
-#define MULTIPLY_ADD(a, b, c) __builtin_fma((a), (b), (c))
-#elif DTYPE == 3
-#define MULTIPLY_ADD(a, b, c) fma((a), (b), (c))
 #else
 #define MULTIPLY_ADD(a, b, c) FMA(a, b, c)
-#endif
 #endif

@@ -18,6 +18,7 @@
 #define GROUP_Y ((int)__builtin_amdgcn_workgroup_id_y())
 #define GROUP_Z ((int)__builtin_amdgcn_workgroup_id_z())
 #define FMA(a, b, c) __builtin_fmaf((a), (b), (c))
+#define FMA64(a, b, c) __builtin_fma((a), (b), (c))
 
 #define DIALECT_PRAGMA(text) _Pragma(#text)
 #define UNROLL _Pragma("unroll")

@@ -21,6 +21,7 @@
 #define GROUP_Y ((int)get_group_id(1))
 #define GROUP_Z ((int)get_group_id(2))
 #define FMA(a, b, c) fma((a), (b), (c))
+#define FMA64(a, b, c) fma((a), (b), (c))
 
 // PoCL's CPU compiler slows down with every unrolled loop (an 8x8 tile whose sum is unrolled 16 times runs at a quarter of the
 // speed), but what is not unrolled here may index an array, so the pragma stays.
