@@ -39,6 +39,7 @@ struct DeviceInfo {
   int max_threads = 0;            // in one group
   std::int64_t local_memory = 0;  // bytes that one group may have
   std::int64_t memory_total = 0;
+  bool computes_f64 = true;        // an OpenCL device may not
   bool is_host_processor = false;  // an OpenCL driver for the CPU: right, but no faster than the cpu device
 };
 

@@ -12,8 +12,8 @@ typedef float sum;
 #define STORE_RESULT(data, index, value) ((data)[index] = (value))
 #define MULTIPLY_ADD(a, b, c) FMA(a, b, c)
 #elif ELEMENT == 1  // f16
-typedef f16 element;
-typedef f16 result;
+typedef u16 element;
+typedef u16 result;
 typedef float sum;
 #define LOAD(data, index) float_from_f16((data)[index])
 #define LOAD_RESULT(data, index) float_from_f16((data)[index])
@@ -43,7 +43,7 @@ typedef double sum;
 #define LOAD(data, index) ((data)[index])
 #define LOAD_RESULT(data, index) ((data)[index])
 #define STORE_RESULT(data, index, value) ((data)[index] = (value))
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#define MULTIPLY_ADD(a, b, c) FMA64(a, b, c)
 #elif ELEMENT == 4  // i8, added up and stored as i32
 typedef i8 element;
 typedef i32 result;
