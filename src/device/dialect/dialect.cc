@@ -15,8 +15,6 @@ std::string_view dialect_of(DeviceKind kind) {
   return "";
 }
 
-std::string_view dialect_elements() { return k_elements_h; }
-
 std::string program_text(DeviceKind kind, const ProgramSource& source) {
   std::string text;
   text.reserve(source.text.size() + 16384);
@@ -27,7 +25,6 @@ std::string program_text(DeviceKind kind, const ProgramSource& source) {
     text += '\n';
   }
   text += dialect_of(kind);
-  text += dialect_elements();
   text += "#line 1\n";
   text += source.text;
   return text;

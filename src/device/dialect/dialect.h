@@ -1,5 +1,4 @@
-// The portable dialect: one language for kernels, three compilers. opencl.h, cuda.h and hip.h map it to each, elements.h names
-// what tensors store.
+// The portable dialect: one language for kernels, three compilers. opencl.h, cuda.h and hip.h map it to each.
 #pragma once
 
 #include <string>
@@ -16,6 +15,5 @@ std::string program_text(DeviceKind kind, const ProgramSource& source);
 
 // What program_text() puts before a source: part of Device::compiler_key().
 std::string_view dialect_of(DeviceKind kind);
-std::string_view dialect_elements();
 
 }  // namespace convoy

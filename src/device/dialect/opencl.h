@@ -1,9 +1,8 @@
 // The dialect of our kernels, as OpenCL C 1.2. A program is its definitions (#define lines), this file or one of its siblings
-// cuda.h and hip.h, elements.h, then the kernel's text (dialect.h puts them together). The three define the same names; this
-// one explains them.
+// cuda.h and hip.h, then the kernel's text (dialect.h puts them together). The three define the same names; this one explains
+// them.
 //
-// Kernels keep to what all three languages have: no pointers into local memory as function arguments, LOCAL_ARRAYs at the
-// top of a kernel only, vectors reached by casting pointers that are aligned to them, BARRIER where all threads pass, no
+// Kernels keep to what all three languages have: LOCAL_ARRAYs at the top of a kernel only, vectors reached by casting pointers that are aligned to them, BARRIER where all threads pass, no
 // atomics on floats, nothing that depends on how many threads run in lockstep.
 
 #define KERNEL(threads) __kernel __attribute__((reqd_work_group_size(threads, 1, 1)))
