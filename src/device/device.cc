@@ -5,6 +5,16 @@
 
 namespace convoy {
 
+std::string_view to_string(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::cpu: return "cpu";
+    case DeviceKind::hip: return "hip";
+    case DeviceKind::cuda: return "cuda";
+    case DeviceKind::opencl: return "opencl";
+  }
+  return "unknown";
+}
+
 DeviceBuffer::~DeviceBuffer() {
   if (data_ != nullptr) device_->release(data_, bytes_);
 }

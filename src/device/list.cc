@@ -1,7 +1,11 @@
-// The list of backends: one line each, best first. "auto" takes the first that opens.
+// The list of backends: one line each, best first. "auto" takes the first device that opens, but no OpenCL driver of the host
+// processor and nothing simulated.
 #include <array>
+#include <charconv>
+#include <optional>
 
 #include "device/device.h"
+#include "device/opencl.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,18 +13,89 @@
 namespace convoy {
 namespace {
 
-constexpr std::array<std::string_view, 1> k_names{"cpu"};
+// A device as its backend lists it.
+struct Listed {
+  std::string name;
+  bool automatic;  // "auto" may take it
+};
+
+struct Backend {
+  std::string_view name;
+  Result<std::vector<Listed>> (*list)();
+  Result<std::unique_ptr<Device>> (*open)(int index);
+};
+
+Result<std::vector<Listed>> list_cpu() {
+  return std::vector<Listed>{{"cpu", true}};
+}
+Result<std::unique_ptr<Device>> open_cpu(int index) {
+  if (index != 0) return fail(ErrorCode::invalid_argument, "there is one cpu device: cpu");
+  return make_cpu_device();
+}
+
+Result<std::vector<Listed>> list_opencl() {
+  CONVOY_TRY(const auto devices, list_opencl_devices());
+  std::vector<Listed> listed;
+  for (std::size_t i = 0; i < devices.size(); ++i) listed.push_back({fmt::format("opencl:{}", i), devices[i].is_gpu});
+  return listed;
+}
+
+constexpr std::array<Backend, 2> k_backends{{
+    {"opencl", list_opencl, open_opencl_device},
+    {"cpu", list_cpu, open_cpu},
+}};
+
+// "opencl:1" is backend opencl, index 1; without a number the first.
+std::optional<int> index_for(const Backend& backend, std::string_view name) {
+  if (name.substr(0, backend.name.size()) != backend.name) return std::nullopt;
+  name.remove_prefix(backend.name.size());
+  if (name.empty()) return 0;
+  int index = -1;
+  const auto read = std::from_chars(name.data() + 1, name.data() + name.size(), index);
+  if (name.front() != ':' || read.ec != std::errc{} || read.ptr != name.data() + name.size() || index < 0)
+    return std::nullopt;
+  return index;
+}
+
+Result<std::unique_ptr<Device>> open_best() {
+  for (const Backend& backend : k_backends) {
+    const auto listed = backend.list();
+    if (!listed) continue;
+    for (std::size_t i = 0; i < listed->size(); ++i) {
+      if (!(*listed)[i].automatic) continue;
+      if (auto device = backend.open(static_cast<int>(i))) return device;
+    }
+  }
+  return open_cpu(0);
+}
 
 }  // namespace
 
 DeviceList list_devices() {
-  return {{k_names.begin(), k_names.end()}, {}};
+  DeviceList list;
+  for (const Backend& backend : k_backends) {
+    const auto listed = backend.list();
+    if (!listed) {
+      list.absent.push_back(fmt::format("{}: {}", backend.name, listed.error().message));
+      continue;
+    }
+    for (const Listed& one : *listed) list.names.push_back(one.name);
+  }
+  return list;
 }
 
 Result<std::unique_ptr<Device>> open_device(std::string_view name) {
-  if (name == "cpu" || name == "auto") return make_cpu_device();
-  return fail(ErrorCode::invalid_argument, fmt::format("device '{}' is not known here; choose auto or one of: {}", name,
-                                                       fmt::join(list_devices().names, ", ")));
+  if (name == "auto") return open_best();
+  std::string reason;
+  for (const Backend& backend : k_backends) {
+    const auto index = index_for(backend, name);
+    if (!index) continue;
+    auto device = backend.open(*index);
+    if (device) return device;
+    reason = ": " + device.error().message;
+  }
+  return fail(ErrorCode::invalid_argument, fmt::format("device '{}' cannot be used here{}; choose auto or one of: {}",
+                                                       name, reason, fmt::join(list_devices().names, ", ")));
 }
 
 }  // namespace convoy

@@ -1,0 +1,43 @@
+// Shared libraries opened at run time: GPU runtimes, compilers, vendors' libraries. From named places only: a soname, which the
+// system's loader looks for in its own folders, or an absolute path. Never from the current folder, and none of its symbols
+// become visible to others.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace convoy {
+
+class DynamicLibrary {
+ public:
+  // An Error says what the loader said. `name`: "libfoo.so.1" or "/opt/x/libfoo.so.1".
+  static Result<DynamicLibrary> open(const std::string& name);
+  // The first of `names` that opens; an Error tells of the first one.
+  static Result<DynamicLibrary> open_first(std::span<const std::string_view> names);
+
+  const std::string& name() const { return name_; }
+  // Null when it has none.
+  void* find(const char* symbol) const;
+  // Fills a function pointer; an Error names the library and the symbol.
+  template <typename Function>
+  Result<void> bind(Function*& function, const char* symbol) const {
+    void* address = find(symbol);
+    if (address == nullptr) return missing(symbol);
+    function = reinterpret_cast<Function*>(address);
+    return {};
+  }
+
+ private:
+  // Stays loaded: GPU runtimes have threads and exit handlers of their own.
+  DynamicLibrary(void* handle, std::string name) : handle_(handle), name_(std::move(name)) {}
+  Result<void> missing(const char* symbol) const;
+
+  void* handle_;
+  std::string name_;
+};
+
+}  // namespace convoy
