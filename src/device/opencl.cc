@@ -137,7 +137,7 @@ class OpenclDevice final : public Device {
 
   Result<std::string> compile(const ProgramSource& source) override;
   std::string compiler_key() const override {
-    return fmt::format("{}\n{}\n{}", info_.key, dialect_of(DeviceKind::opencl), dialect_elements());
+    return fmt::format("{}\n{}", info_.key, dialect_of(DeviceKind::opencl));
   }
   Result<std::unique_ptr<Program>> load(std::string_view binary) override;
 

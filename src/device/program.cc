@@ -10,6 +10,7 @@
 #include "device/device.h"
 
 #include <fmt/format.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace convoy {
