@@ -76,10 +76,8 @@ void Runtime::build_machine() {
 
 std::string Runtime::configure(std::string_view text) {
   Settings wanted = settings;
-  wanted.failures = {};
   if (std::string wrong = apply_settings(text, wanted); !wrong.empty()) return wrong;
-  if (text.find("fail=") == std::string_view::npos) wanted.failures = settings.failures;
-  bool new_machine = wanted.devices != settings.devices || wanted.memory != settings.memory;
+  bool new_machine = wanted.machine != settings.machine;
   // Work that was queued under the old rules runs under them.
   for (const DevicePointer& device : devices) run_device(*this, *device);
   settings = std::move(wanted);

@@ -49,6 +49,7 @@ std::string read_devices(std::string_view text, Settings& settings) {
     if (devices.empty()) return "no device named; \"none\" is a machine without any";
   }
   settings.devices = std::move(devices);
+  ++settings.machine;
   return {};
 }
 
@@ -56,6 +57,7 @@ std::string read_memory(std::string_view text, Settings& settings) {
   std::uint64_t bytes = 0;
   if (!read_number(text, bytes) || bytes == 0) return quoted(text) + " is no number of bytes";
   settings.memory = bytes;
+  ++settings.machine;
   return {};
 }
 

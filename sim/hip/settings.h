@@ -19,6 +19,7 @@ struct PlannedFailure {
 struct Settings {
   std::vector<std::string> devices;   // an architecture each
   std::uint64_t memory = 8ull << 30;  // bytes a card
+  std::uint64_t machine = 0;          // counts new machines: each mention of devices or memory is one
   bool late = false;                  // queued work runs when something waits for it
   bool race = false;                  // kernels that race in local memory fault
   bool log = false;                   // refusals are written to stderr as they happen
