@@ -4,7 +4,7 @@
 # Name the packages once; CMake (cmake/Dependencies.cmake) says what each one is for. ocl-icd-opencl-dev is there because
 # the CMake file of Debian's libdnnl-dev 2.6 requires OpenCL without depending on it.
 k_build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
-  libcli11-dev libexpected-dev libxxhash-dev libdnnl-dev ocl-icd-opencl-dev)
+  libcli11-dev libexpected-dev libxxhash-dev libzstd-dev libdnnl-dev ocl-icd-opencl-dev)
 k_test_packages=(libgtest-dev python3 help2man)
 
 say() { printf '%s\n' "$*"; }

@@ -51,6 +51,17 @@ FindRecord find_of(const std::string& name) {
   return {name, "device", "library", "solver", "", 1.0, 0, 0};
 }
 
+// Longer than a page of the file, and another for each name.
+KernelInfo kernel_of(const std::string& name) {
+  return {name, "kernel", "architecture", 0, 0, 1.0, 0, 0};
+}
+std::string code_of(const std::string& name) {
+  std::mt19937 random(static_cast<unsigned>(std::hash<std::string>()(name)));
+  std::string code(6000, '\0');
+  for (char& byte : code) byte = static_cast<char>(random());
+  return code;
+}
+
 bool keeps_in_memory(const Store& store) {
   const auto notes = store.notes();
   return std::any_of(notes.begin(), notes.end(),
@@ -92,6 +103,8 @@ int work(const StoreConfig& config, std::uint32_t worker, std::uint32_t life, in
     const std::int64_t intent = store->begin_intent(key);
     if (intent == 0) tell(Report::degraded);
     if (!tell(Report::begun)) return 1;
+    if (trial % 4 == 0) store->put_kernel(kernel_of(report.name()), code_of(report.name()));
+    store->put_kernel(kernel_of("shared"), code_of("shared"));
     store->put_find(find_of(report.name()));
     if (!tell(Report::found)) return 1;
     if (trial % 3 == 0) {
@@ -112,6 +125,7 @@ struct Fate {
   std::array<bool, 6> told{};
   std::uint32_t trial = 0;
   int finds = 0;
+  int kernels = 0;
   std::vector<Verdict> verdicts;
   std::vector<Incident> incidents;
 };
@@ -180,6 +194,10 @@ class Killing : public testing::Test {
     ASSERT_TRUE(contents) << contents.error().message;
     EXPECT_TRUE(contents->intents.empty()) << contents->intents.size() << " intents were not counted";
     for (const auto& record : contents->finds) ++fates_[record.problem].finds;
+    for (const auto& kernel : contents->kernels) {
+      EXPECT_EQ(store->find_kernel(kernel.key), code_of(kernel.key)) << "half a kernel";
+      if (kernel.key != "shared") ++fates_[kernel.key].kernels;
+    }
     for (const auto& record : contents->verdicts) fates_[record.key.problem].verdicts.push_back(record.verdict);
     for (const auto& incident : contents->incidents) fates_[incident.key.problem].incidents.push_back(incident);
   }
@@ -202,6 +220,7 @@ class Killing : public testing::Test {
     EXPECT_FALSE(fate.told[Report::degraded]) << "a worker could not write";
     if (fate.told[Report::found]) {
       EXPECT_EQ(fate.finds, 1) << "a find is lost";
+      EXPECT_EQ(fate.kernels, fate.trial % 4 == 0 ? 1 : 0) << "a kernel is lost";
     }
     const bool passed = fate.verdicts == std::vector{Verdict::passed} && fate.incidents.empty();
     const bool wrong = fate.verdicts == std::vector{Verdict::wrong_result} && fate.incidents.size() == 1 &&
@@ -347,6 +366,7 @@ int write_some(const std::string& folder) {
   const auto store = Store::open(config_in(folder));
   store->close_intent(store->begin_intent(key_of("a")), {key_of("a"), Verdict::passed, 0, 0, 0}, 0, "");
   store->put_find(find_of("a"));
+  store->put_kernel(kernel_of("a"), code_of("a"));
   return keeps_in_memory(*store) ? 1 : 0;
 }
 
@@ -360,6 +380,9 @@ int use_read_only(const std::string& folder) {
   store->put_find(find_of("b"));
   if (store->incidents(key_of("b")).size() != 1) return 5;
   if (store->find_records("b", "device").size() != 1) return 6;
+  if (store->find_kernel("a") != code_of("a")) return 8;
+  store->put_kernel(kernel_of("b"), code_of("b"));
+  if (store->find_kernel("b")) return 9;
   return keeps_in_memory(*store) ? 0 : 7;
 }
 
@@ -415,10 +438,14 @@ void use_all(const StoreConfig& config) {
     store->incidents(key_of(name));
     store->close_intent(store->begin_intent(key_of(name)), {key_of(name), Verdict::failed, 0, 0, 0}, 0, "again");
     store->put_find(find_of(name));
+    if (const auto code = store->find_kernel(name)) {
+      EXPECT_EQ(*code, code_of(name)) << "damaged code";
+    }
+    store->put_kernel(kernel_of(name), code_of(name));
   }
   store->incidents_of_solver("solver", "device", "library");
   static_cast<void>(store->contents());
-  static_cast<void>(store->export_lines());
+  static_cast<void>(store->export_lines(Kernels::included));
   EXPECT_TRUE(store->verify());
   static_cast<void>(store->prune(std::chrono::hours(1)));
   static_cast<void>(store->forget("20"));
@@ -446,6 +473,7 @@ TEST(Damage, BytesOverwrittenAtRandom) {
     for (int i = 0; i < 200; ++i) {
       const std::string name = std::to_string(i);
       store->put_find(find_of(name));
+      if (i % 10 == 0) store->put_kernel(kernel_of(name), code_of(name));
       store->close_intent(0, {key_of(name), Verdict::failed, 0, 0, 0}, 0, std::string(100, 'r'));
     }
     return 0;

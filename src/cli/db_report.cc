@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -104,6 +105,18 @@ void keep_matching(Store::Contents& contents, const std::string& text) {
   std::erase_if(contents.verdicts, key_misses);
   std::erase_if(contents.incidents, key_misses);
   std::erase_if(contents.intents, key_misses);
+  if (!text.empty()) contents.kernels.clear();  // they are about no problem
+}
+
+void keep_kernels(Store::Contents& contents) {
+  std::vector<KernelInfo> kernels = std::move(contents.kernels);
+  contents = {};
+  contents.kernels = std::move(kernels);
+}
+
+std::uint64_t stored_bytes(const Store::Contents& contents) {
+  return std::accumulate(contents.kernels.begin(), contents.kernels.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const KernelInfo& kernel) { return sum + kernel.stored_bytes; });
 }
 
 std::string contents_as_tables(const Store::Contents& contents, const std::vector<Quarantine>& quarantined) {
@@ -150,6 +163,17 @@ std::string contents_as_tables(const Store::Contents& contents, const std::vecto
                           fmt::format("{:.4g}", r.time_ms),
                           std::to_string(r.workspace_bytes)};
                 }));
+  text += table("Kernels", {"COMPILED", "USED", "NAME", "ARCHITECTURE", "BYTES", "ON DISK", "COMPILE MS", "KEY"},
+                rows_of(contents.kernels, [](const KernelInfo& k) -> Cells {
+                  return {time_text(k.created),
+                          time_text(k.last_used),
+                          k.name,
+                          or_dash(k.architecture),
+                          std::to_string(k.bytes),
+                          std::to_string(k.stored_bytes),
+                          fmt::format("{:.0f}", k.compile_ms),
+                          k.key};
+                }));
   return text.empty() ? "Nothing is remembered.\n" : text.substr(0, text.size() - 1);
 }
 
@@ -178,6 +202,7 @@ std::string contents_as_json(const Store::Contents& contents, const std::vector<
   for (std::size_t i = 0; i < contents.incidents.size(); ++i) json["incidents"][i]["id"] = contents.incidents[i].id;
   json["verdicts"] = array_of(contents.verdicts);
   json["finds"] = array_of(contents.finds);
+  json["kernels"] = array_of(contents.kernels);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

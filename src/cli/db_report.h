@@ -19,8 +19,12 @@ struct Quarantine {
 std::vector<Quarantine> quarantines(const std::vector<Incident>& incidents, std::chrono::hours forgiveness,
                                     std::int64_t now);
 
-// Keeps what is about a problem or problem class that contains `text`.
+// Keeps what is about a problem or problem class that contains `text`; everything where it is empty.
 void keep_matching(Store::Contents& contents, const std::string& text);
+// Keeps the kernels and nothing else.
+void keep_kernels(Store::Contents& contents);
+// What all kernels together take in the file.
+std::uint64_t stored_bytes(const Store::Contents& contents);
 
 std::string contents_as_tables(const Store::Contents& contents, const std::vector<Quarantine>& quarantined);
 std::string contents_as_json(const Store::Contents& contents, const std::vector<Quarantine>& quarantined);

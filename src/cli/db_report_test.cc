@@ -48,9 +48,11 @@ TEST(DbReport, ShowsEverythingBothWays) {
   contents.verdicts.push_back({{"igemm", "fwd:n1c64", "fwd:c64", "gpu", "lib"}, Verdict::passed, 1e-3, 1e-2, k_now});
   contents.incidents.push_back(incident("miopen", 2, 1));
   contents.intents.push_back({3, {"direct", "fwd:n1c64", "fwd:c64", "gpu", "lib"}, 4711, "host", k_now});
+  contents.kernels.push_back({"0123abcd", "depthwise", "gfx906", 10'000, 4000, 812.5, k_now, k_now});
   const auto quarantined = quarantines(contents.incidents, k_month, k_now);
   const std::string tables = contents_as_tables(contents, quarantined);
-  for (const char* part : {"In quarantine", "2023-12-13 22:13", "4711", "Incidents", "why", "passed", "Find results"}) {
+  for (const char* part : {"In quarantine", "2023-12-13 22:13", "4711", "Incidents", "why", "passed", "Find results",
+                           "Kernels", "depthwise", "0123abcd"}) {
     EXPECT_NE(tables.find(part), std::string::npos) << part << " is missing in\n" << tables;
   }
   const auto json = nlohmann::json::parse(contents_as_json(contents, quarantined));
@@ -58,6 +60,11 @@ TEST(DbReport, ShowsEverythingBothWays) {
   EXPECT_EQ(json["incidents"][0]["id"], 1);
   EXPECT_EQ(json["finds"][0]["time_ms"], 1.5);
   EXPECT_EQ(json["running"][0]["pid"], 4711);
+  EXPECT_EQ(json["kernels"][0]["stored_bytes"], 4000);
+  Store::Contents kernels = contents;
+  keep_kernels(kernels);
+  EXPECT_EQ(stored_bytes(kernels), 4000U);
+  EXPECT_TRUE(contents_as_tables(kernels, {}).starts_with("Kernels (1"));
   keep_matching(contents, "c128");
   EXPECT_EQ(contents_as_tables(contents, {}), "Nothing is remembered.\n");
 }

@@ -1,4 +1,4 @@
-// SQL over the table `find`.
+// SQL over the table `find`; all that is read or forgotten includes the kernels.
 #include "store/cache_rows.h"
 
 #include <fmt/format.h>
@@ -30,6 +30,7 @@ Result<CacheRows> CacheRows::over(Database& database) {
              Statement::prepare(database, fmt::format("SELECT {} FROM find WHERE problem = ? AND device = ? LIMIT {}",
                                                       k_find_columns, k_max_rows)));
   CONVOY_TRY(rows.all_, Statement::prepare(database, fmt::format("SELECT {} FROM find", k_find_columns)));
+  CONVOY_TRY(rows.kernels_, KernelRows::over(database));
   return rows;
 }
 
@@ -51,13 +52,14 @@ Result<void> CacheRows::find(std::string_view problem, std::string_view device, 
 }
 
 Result<void> CacheRows::read_all(Store::Contents& into, int& senseless) {
-  return all_.each([&](const Row& row) {
+  CONVOY_CHECK(all_.each([&](const Row& row) {
     if (auto record = read_find(row)) {
       into.finds.push_back(*std::move(record));
     } else {
       ++senseless;
     }
-  });
+  }));
+  return kernels_.read_all(into.kernels, senseless);
 }
 
 Result<void> CacheRows::absorb(CacheRows& other) {
@@ -75,7 +77,9 @@ Result<int> CacheRows::remove_older_than(std::int64_t time) {
 
 Result<int> CacheRows::forget_all() {
   CONVOY_CHECK(database_->execute("DELETE FROM find"));
-  return database_->changes();
+  const int finds = database_->changes();
+  CONVOY_TRY(const int kernels, kernels_.forget_all());
+  return finds + kernels;
 }
 
 }  // namespace convoy

@@ -1,4 +1,4 @@
-// The store's everyday calls. Maintenance stands in maintenance.cc.
+// The store's everyday calls. Those for kernels stand in kernel_store.cc, maintenance in maintenance.cc.
 #include "store/file_store.h"
 
 #include <unistd.h>
@@ -113,6 +113,7 @@ FileStore::~FileStore() {
     const auto nothing = [](auto&) -> Result<void> { return {}; };
     cache_.stop_pausing();
     if (cache_.waiting()) static_cast<void>(cache_.write_file(nothing));
+    write_uses();
     ledger_.stop_pausing();
     if (ledger_.waiting() || !unclosed_.empty()) write_ledger(nothing);
     cache_.close();

@@ -1,5 +1,6 @@
 // The store's calls for `convoy db`: these report failures, the everyday ones do not.
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "store/file_store.h"
 #include "store/transfer.h"
+#include "store/trust.h"
 
 namespace convoy {
 namespace {
@@ -22,6 +24,17 @@ void compact(Database* database) {
   }
 }
 
+Result<void> verify_kernels(KernelRows& rows, const std::string& path, std::vector<std::string>& findings) {
+  return rows.each([&](const PackedKernel& kernel) {
+    if (flaw_of(kernel.info)) return;  // counted among the senseless
+    if (auto binary = unpack(kernel); !binary) {
+      findings.push_back(fmt::format("{}: kernel {} for {}, {}: {}; it is compiled again when it is needed", path,
+                                     kernel.info.name, kernel.info.architecture, kernel.info.key,
+                                     binary.error().message));
+    }
+  });
+}
+
 template <typename Rows>
 Result<void> verify_rows(Database& database, std::int64_t now, std::vector<std::string>& findings) {
   CONVOY_TRY(Rows rows, Rows::over(database));
@@ -31,9 +44,13 @@ Result<void> verify_rows(Database& database, std::int64_t now, std::vector<std::
   if (senseless > 0) {
     findings.push_back(fmt::format("{}: {} rows make no sense and are not read", database.path(), senseless));
   }
+  if constexpr (std::is_same_v<Rows, CacheRows>) {
+    CONVOY_CHECK(verify_kernels(rows.kernels(), database.path(), findings));
+  }
   const auto ahead = [&](std::int64_t at) { return at > now + k_clock_tolerance; };
   const auto early =
       std::count_if(contents.finds.begin(), contents.finds.end(), [&](auto& r) { return ahead(r.measured_at); }) +
+      std::count_if(contents.kernels.begin(), contents.kernels.end(), [&](auto& r) { return ahead(r.last_used); }) +
       std::count_if(contents.verdicts.begin(), contents.verdicts.end(), [&](auto& r) { return ahead(r.at); }) +
       std::count_if(contents.incidents.begin(), contents.incidents.end(), [&](auto& r) { return ahead(r.at); });
   if (early > 0) findings.push_back(fmt::format("{}: {} rows are dated in the future", database.path(), early));
@@ -76,26 +93,41 @@ Result<Store::Contents> FileStore::contents() {
   return contents;
 }
 
-Result<std::string> FileStore::export_lines() {
+Result<std::string> FileStore::export_lines(Kernels kernels) {
   CONVOY_TRY(const Contents all, contents());
-  return write_lines(all);
+  std::string lines = write_lines(all);
+  if (kernels == Kernels::left_out) return lines;
+  const std::lock_guard lock(cache_mutex_);
+  CONVOY_CHECK(cache_.read_own([&](CacheRows& rows) -> Result<void> {
+    if (!is_users(rows.path()) || !code_trusted(rows.path())) return {};
+    return rows.kernels().each([&](const PackedKernel& kernel) {
+      if (unpack(kernel)) lines += write_line(kernel);
+    });
+  }));
+  return lines;
 }
 
-Result<Store::ImportCounts> FileStore::import_lines(std::string_view text, std::string_view source) {
-  CONVOY_TRY(const Contents contents, read_lines(text, source));
+Result<Store::ImportCounts> FileStore::import_lines(std::string_view text, std::string_view source, Kernels kernels) {
+  CONVOY_TRY(const Decisions decisions, read_lines(text, source, kernels));
+  const Contents& contents = decisions.contents;
   // Each is counted anew when its transaction is tried again.
-  ImportCounts finds;
+  ImportCounts cached;
   ImportCounts others;
-  const auto import_finds = [&](CacheRows& rows) -> Result<void> {
-    finds = {};
+  const auto import_cached = [&](CacheRows& rows) -> Result<void> {
+    cached = {};
     for (const FindRecord& record : contents.finds) {
       CONVOY_TRY(const bool added, rows.merge(record));
-      ++(added ? finds.finds : finds.already_there);
+      ++(added ? cached.finds : cached.already_there);
     }
-    return {};
+    for (const PackedKernel& kernel : decisions.kernels) {
+      CONVOY_TRY(const bool added, rows.kernels().merge(kernel));
+      ++(added ? cached.kernels : cached.already_there);
+    }
+    return rows.kernels().evict_over(config_.kernel_limit);
   };
+  const bool nothing_cached = contents.finds.empty() && decisions.kernels.empty();
   const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
-  // The cache's transaction inside the ledger's: when the finds cannot be written, nothing is.
+  // The cache's transaction inside the ledger's: when its rows cannot be written, nothing is.
   CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
     others = {};
     for (const VerdictRecord& record : contents.verdicts) {
@@ -106,9 +138,13 @@ Result<Store::ImportCounts> FileStore::import_lines(std::string_view text, std::
       CONVOY_TRY(const bool added, rows.merge_incident(incident));
       ++(added ? others.incidents : others.already_there);
     }
-    return contents.finds.empty() ? Result<void>() : cache_.change(import_finds);
+    return nothing_cached ? Result<void>() : cache_.change(import_cached);
   }));
-  return ImportCounts{finds.finds, others.verdicts, others.incidents, finds.already_there + others.already_there};
+  others.finds = cached.finds;
+  others.kernels = cached.kernels;
+  others.already_there += cached.already_there;
+  others.kernels_left_out = decisions.kernels_left_out;
+  return others;
 }
 
 Result<Store::PruneCounts> FileStore::prune(std::chrono::hours age) {
@@ -118,7 +154,8 @@ Result<Store::PruneCounts> FileStore::prune(std::chrono::hours age) {
   const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
   CONVOY_CHECK(cache_.change([&](CacheRows& rows) -> Result<void> {
     CONVOY_TRY(counts.finds, rows.remove_older_than(before));
-    return {};
+    CONVOY_TRY(counts.kernels, rows.kernels().remove_unused_since(before));
+    return rows.kernels().evict_over(config_.kernel_limit);
   }));
   CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
     CONVOY_TRY(counts.verdicts, rows.remove_verdicts_older_than(before));
@@ -143,23 +180,29 @@ Result<std::vector<std::string>> FileStore::verify() {
 Result<int> FileStore::forget(std::string_view what) {
   if (what.empty()) return fail(ErrorCode::invalid_argument, "nothing to forget was named");
   int removed = 0;
+  int cached = 0;
   const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
-  CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
-    CONVOY_TRY(removed, what == "all" ? rows.forget_all() : rows.forget(what));
-    return {};
-  }));
-  if (what != "all") return removed;
-  int finds = 0;
+  if (what != "kernels") {
+    CONVOY_CHECK(ledger_.change([&](LedgerRows& rows) -> Result<void> {
+      CONVOY_TRY(removed, what == "all" ? rows.forget_all() : rows.forget(what));
+      return {};
+    }));
+  }
+  if (what != "kernels" && what != "all") return removed;
   CONVOY_CHECK(cache_.change([&](CacheRows& rows) -> Result<void> {
-    CONVOY_TRY(finds, rows.forget_all());
+    CONVOY_TRY(cached, what == "all" ? rows.forget_all() : rows.kernels().forget_all());
     return {};
   }));
-  return removed + finds;
+  return removed + cached;
 }
 
 std::vector<std::string> FileStore::notes() const {
   const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
   auto lines = cache_.notes();
+  if (const std::string path = place_.files.path(cache_spec()); cache_.writable()) {
+    const std::string why = why_code_distrusted(path, CodeOwner::user_or_root);
+    if (!why.empty()) lines.push_back(fmt::format("kernels: not used: {}", why));
+  }
   for (auto& line : ledger_.notes()) lines.push_back(std::move(line));
   return lines;
 }

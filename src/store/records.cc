@@ -105,6 +105,18 @@ std::optional<Flaw> flaw_of(const FindRecord& r) {
   return flaw_of_time("measured_at", r.measured_at);
 }
 
+std::optional<Flaw> flaw_of(const KernelInfo& k) {
+  if (auto flaw =
+          flaw_of_texts({{"key", k.key, true}, {"name", k.name, true}, {"architecture", k.architecture, false}})) {
+    return flaw;
+  }
+  if (k.bytes == 0 || k.bytes > k_max_kernel_bytes) return Flaw{"bytes", "is not between 1 and 64 MiB"};
+  if (k.stored_bytes > k_max_stored_kernel_bytes) return Flaw{"stored_bytes", "is not between 0 and 15 MiB"};
+  if (!(k.compile_ms >= 0 && k.compile_ms <= k_max_time_ms)) return Flaw{"compile_ms", "is not between 0 and 1e9"};
+  if (auto flaw = flaw_of_time("created", k.created)) return flaw;
+  return flaw_of_time("last_used", k.last_used);
+}
+
 std::optional<Flaw> flaw_of(const TrialKey& key) {
   return flaw_of_texts({{"solver", key.solver, true},
                         {"problem", key.problem, true},
@@ -153,6 +165,23 @@ std::optional<FindRecord> read_find(const Row& row) {
   }
   return unless_flawed(FindRecord{*std::move(problem), *std::move(device), *std::move(library), *std::move(solver),
                                   *std::move(params), *time_ms, static_cast<std::uint64_t>(*workspace), *measured_at});
+}
+
+std::optional<KernelInfo> read_kernel(const Row& row) {
+  auto key = row.text(0);
+  auto name = row.text(1);
+  auto architecture = row.text(2);
+  const auto bytes = row.integer(3);
+  const auto stored_bytes = row.integer(4);
+  const auto compile_ms = row.real(5);
+  const auto created = row.integer(6);
+  const auto last_used = row.integer(7);
+  if (!key || !name || !architecture || !bytes || !stored_bytes || !compile_ms || !created || !last_used) {
+    return std::nullopt;
+  }
+  return unless_flawed(KernelInfo{*std::move(key), *std::move(name), *std::move(architecture),
+                                  static_cast<std::uint64_t>(*bytes), static_cast<std::uint64_t>(*stored_bytes),
+                                  *compile_ms, *created, *last_used});
 }
 
 std::optional<VerdictRecord> read_verdict(const Row& row) {

@@ -13,7 +13,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::array k_cache_steps{k_cache_0001_sql};
+constexpr std::array k_cache_steps{k_cache_0001_sql, k_cache_0002_sql};
 constexpr std::array k_ledger_steps{k_ledger_0001_sql};
 
 // All of the schema as one text. The statistics tables are SQLite's own and appear when somebody runs

@@ -9,7 +9,7 @@ namespace convoy {
 namespace {
 
 // A value over this is not even loaded: the query fails. Far above k_max_text, so that a merely long text
-// spoils its own row and not the whole query.
+// spoils its own row and not the whole query, and above k_max_stored_kernel_bytes (records.h).
 constexpr int k_max_value = 16 * 1024 * 1024;
 
 // A path inside a URI: everything that could mean something else is escaped.
@@ -150,6 +150,13 @@ std::optional<double> Row::real(int column) const {
   return sqlite3_column_double(statement_, column);
 }
 
+std::optional<std::string> Row::blob(int column) const {
+  if (sqlite3_column_type(statement_, column) != SQLITE_BLOB) return std::nullopt;
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return bytes == nullptr ? std::string() : std::string(bytes, size);
+}
+
 Result<Statement> Statement::prepare(Database& database, std::string_view sql) {
   Statement statement;
   statement.database_ = &database;
@@ -170,6 +177,9 @@ int Statement::bind(int index, std::string_view value) {
   // A null pointer would bind NULL, not the empty text.
   const char* bytes = value.data() == nullptr ? "" : value.data();
   return sqlite3_bind_text64(handle_, index, bytes, value.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+int Statement::bind(int index, Blob value) {
+  return sqlite3_bind_blob64(handle_, index, value.bytes.data(), value.bytes.size(), SQLITE_STATIC);
 }
 int Statement::bind(int index, std::int64_t value) {
   return sqlite3_bind_int64(handle_, index, value);

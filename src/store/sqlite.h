@@ -21,6 +21,11 @@ namespace convoy {
 // The longest text that is read from a row; a longer one is taken for damage.
 inline constexpr std::size_t k_max_text = 64 * 1024;
 
+// Bytes to be bound as such, where a std::string_view is text.
+struct Blob {
+  std::string_view bytes;
+};
+
 class Database {
  public:
   // immutable: no locks and no files beside it, for what nobody writes to while we read it.
@@ -70,12 +75,14 @@ class Row {
   std::optional<std::string> text(int column) const;
   std::optional<std::int64_t> integer(int column) const;
   std::optional<double> real(int column) const;
+  // Of any length that SQLite loads.
+  std::optional<std::string> blob(int column) const;
 
  private:
   sqlite3_stmt* statement_;
 };
 
-// A prepared statement. Bound texts need to live for the call only.
+// A prepared statement. Bound texts and blobs need to live for the call only.
 class Statement {
  public:
   Statement() = default;
@@ -117,6 +124,7 @@ class Statement {
     std::swap(handle_, other.handle_);
   }
   int bind(int index, std::string_view value);
+  int bind(int index, Blob value);
   int bind(int index, std::int64_t value);
   int bind(int index, double value);
   Result<bool> step();

@@ -1,6 +1,6 @@
 // What Convoy remembers on disk.
 //
-// Two SQLite files in one folder. cache.db (find results; later compiled kernels) may vanish: a file of
+// Two SQLite files in one folder. cache.db (find results, compiled kernels) may vanish: a file of
 // another version or a corrupt one is renamed aside and started over. ledger.db (verdicts, incidents, open
 // intents) is precious: it is migrated, never dropped; a newer schema is left alone and we run without it; a
 // corrupt one is kept aside and what can be read is saved.
@@ -14,6 +14,10 @@
 // An intent is committed before the first launch of an untried (solver, problem, device, library) and removed
 // with its verdict in one transaction. An intent whose process is gone is a crash: the next open() turns it
 // into an incident. Quarantine is not stored: it is the sum of strikes of incidents that are young enough.
+//
+// Machine code is believed less than decisions: kernels come only from a cache.db that nobody but the user or
+// root can have written, of system layers only from root's (trust.h), and move between machines only when the
+// user says so.
 #pragma once
 
 #include <chrono>
@@ -35,10 +39,11 @@ struct StoreConfig {
   std::string folder;                       // the user's; empty: memory only
   std::vector<std::string> system_folders;  // read-only layers, strongest first; missing ones are skipped
   std::chrono::milliseconds busy_timeout{2000};
-  std::chrono::hours forgiveness{24 * 30};  // incidents older than this no longer count
-  std::function<std::int64_t()> now;        // seconds since the epoch; empty: the system's clock
-  std::string host;                         // empty: this machine's name
-  bool assume_network_filesystem = false;   // for tests: as if on_network_filesystem(folder)
+  std::chrono::hours forgiveness{24 * 30};              // incidents older than this no longer count
+  std::uint64_t kernel_limit = std::uint64_t{1} << 30;  // bytes of the user's cache.db; the least recently used go
+  std::function<std::int64_t()> now;                    // seconds since the epoch; empty: the system's clock
+  std::string host;                                     // empty: this machine's name
+  bool assume_network_filesystem = false;               // for tests: as if on_network_filesystem(folder)
 };
 
 // The user's folder: setting cache_dir, else $XDG_CACHE_HOME/convoy, else $HOME/.cache/convoy, else none.
@@ -65,6 +70,21 @@ struct FindRecord {
   std::uint64_t workspace_bytes = 0;
   std::int64_t measured_at = 0;  // seconds since the epoch
 };
+
+// A compiled program, without its machine code.
+struct KernelInfo {
+  std::string key;  // says everything that shaped the code; made by whoever compiles
+  std::string name;
+  std::string architecture;
+  std::uint64_t bytes = 0;
+  std::uint64_t stored_bytes = 0;  // compressed, as it lies in the file
+  double compile_ms = 0;
+  std::int64_t created = 0;
+  std::int64_t last_used = 0;  // exact to a day
+};
+
+// Whether compiled programs go along when decisions move.
+enum class Kernels { left_out, included };
 
 struct VerdictRecord {
   TrialKey key;
@@ -112,6 +132,13 @@ class Store {
   // Replaces the record of the same (problem, device, library, solver, params). `measured_at` 0 means now.
   virtual void put_find(const FindRecord& record) = 0;
 
+  // --- cache: compiled programs ---
+  // The machine code that was put, bit for bit, or nothing: a damaged one is removed and counts as none.
+  virtual std::optional<std::string> find_kernel(std::string_view key) = 0;
+  // Replaces the one with the same key. The sizes and `last_used` are set here, and `created` where it is 0. What
+  // cannot be written is dropped.
+  virtual void put_kernel(KernelInfo kernel, std::string_view binary) = 0;
+
   // --- ledger ---
   // Commits (fsync) an open intent. 0 when the ledger is not writable.
   virtual std::int64_t begin_intent(const TrialKey& key) = 0;
@@ -136,30 +163,32 @@ class Store {
   // layers. ---
   struct Contents {
     std::vector<FindRecord> finds;
+    std::vector<KernelInfo> kernels;
     std::vector<VerdictRecord> verdicts;
     std::vector<Incident> incidents;  // of any age
     std::vector<OpenIntent> intents;
   };
   virtual Result<Contents> contents() = 0;
   // JSON lines: first {"format":"convoy-decisions","version":1}, then one object per find, verdict and
-  // incident. No binaries.
-  virtual Result<std::string> export_lines() = 0;
+  // incident, and of each sound kernel when they are included.
+  virtual Result<std::string> export_lines(Kernels kernels) = 0;
   struct ImportCounts {
-    int finds = 0, verdicts = 0, incidents = 0, already_there = 0;
+    int finds = 0, verdicts = 0, incidents = 0, kernels = 0, already_there = 0;
+    int kernels_left_out = 0;
   };
   // All or nothing, one transaction per file. An Error names the line and the field. `source` names the input
   // in errors.
-  virtual Result<ImportCounts> import_lines(std::string_view text, std::string_view source) = 0;
+  virtual Result<ImportCounts> import_lines(std::string_view text, std::string_view source, Kernels kernels) = 0;
   struct PruneCounts {
-    int finds = 0, verdicts = 0, incidents = 0;
+    int finds = 0, verdicts = 0, incidents = 0, kernels = 0;
   };
-  // Drops finds and verdicts older than `age` and incidents past forgiveness and older than `age`, then
-  // compacts.
+  // Drops finds and verdicts older than `age`, kernels not used for so long, and incidents past forgiveness and
+  // older than `age`, then compacts.
   virtual Result<PruneCounts> prune(std::chrono::hours age) = 0;
-  // SQLite's integrity check of both files plus our own invariants; one line per finding, empty when sound.
+  // SQLite's integrity check of both files plus our own invariants, every kernel's checksum included; one line per finding, empty when sound.
   virtual Result<std::vector<std::string>> verify() = 0;
   // Forgets incidents and verdicts whose solver, problem, problem class or incident id equals `what`; "all"
-  // forgets all of them and the find results. Intents stay: their trials are running. Returns rows removed.
+  // forgets all of them, the find results and the kernels; "kernels" the kernels alone. Intents stay: their trials are running. Returns rows removed.
   virtual Result<int> forget(std::string_view what) = 0;
 
   // "cache: /path (WAL)", "ledger: in memory, /path is read-only", ... for `convoy db list` and doctor.

@@ -42,6 +42,7 @@ StoreConfig store_config(const Settings& settings) {
     if (colon != 0) config.system_folders.push_back(absolute(std::string(folders.substr(0, colon))));
     folders.remove_prefix(colon == std::string_view::npos ? folders.size() : colon + 1);
   }
+  config.kernel_limit = static_cast<std::uint64_t>(settings.integer("kernel_cache_limit"));
   config.forgiveness = std::chrono::hours(24) * settings.integer("forgiveness_days");
   return config;
 }

@@ -109,7 +109,7 @@ TEST_F(StoreFiles, AViewInPlaceOfATableIsNotRead) {
   fs::permissions(folder_.file("cache"), fs::perms::owner_all);
   meddle(path("cache.db"),
          "CREATE VIEW find(problem) AS WITH RECURSIVE a(x) AS (SELECT 'p' UNION ALL SELECT x FROM a) SELECT x FROM a;"
-         "PRAGMA user_version=1");
+         "PRAGMA user_version=2");
   expect_works(*open());
 }
 

@@ -305,10 +305,12 @@ TEST_F(StoreRemembers, SettingsNameTheFolder) {
   ASSERT_TRUE(settings.set("cache_dir", folder_.file("x")));
   ASSERT_TRUE(settings.set("system_cache_dirs", "/a::/b"));
   ASSERT_TRUE(settings.set("forgiveness_days", "7"));
+  ASSERT_TRUE(settings.set("kernel_cache_limit", "512M"));
   const StoreConfig config = store_config(settings);
   EXPECT_EQ(config.folder, folder_.file("x"));
   EXPECT_EQ(config.system_folders, (std::vector<std::string>{"/a", "/b"}));
   EXPECT_EQ(config.forgiveness, std::chrono::hours(24 * 7));
+  EXPECT_EQ(config.kernel_limit, 512U << 20);
 }
 
 }  // namespace

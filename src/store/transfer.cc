@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "store/base64.h"
 #include "store/records.h"
 
 namespace convoy {
@@ -40,6 +41,24 @@ void each_field(Record& r, Visit&& visit) {
     visit("time_ms", r.time_ms);
     visit("workspace_bytes", r.workspace_bytes);
     visit("measured_at", r.measured_at);
+  } else if constexpr (std::is_same_v<Plain, KernelInfo>) {
+    visit("key", r.key);
+    visit("name", r.name);
+    visit("architecture", r.architecture);
+    visit("bytes", r.bytes);
+    visit("stored_bytes", r.stored_bytes);
+    visit("compile_ms", r.compile_ms);
+    visit("created", r.created);
+    visit("last_used", r.last_used);
+  } else if constexpr (std::is_same_v<Plain, PackedKernel>) {
+    visit("key", r.info.key);
+    visit("name", r.info.name);
+    visit("architecture", r.info.architecture);
+    visit("bytes", r.info.bytes);
+    visit("compile_ms", r.info.compile_ms);
+    visit("created", r.info.created);
+    visit("checksum", r.checksum);
+    visit("code", r.code);
   } else if constexpr (std::is_same_v<Plain, VerdictRecord>) {
     each_key_field(r.key, visit);
     visit("verdict", r.verdict);
@@ -61,8 +80,11 @@ template <typename Record>
 Json object_of(std::string_view kind, const Record& record) {
   Json object{{"kind", kind}};
   each_field(record, [&](const char* name, const auto& value) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, Verdict>) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, Verdict>) {
       object[name] = to_string(value);
+    } else if constexpr (std::is_same_v<Value, PackedKernel::Code>) {
+      object[name] = to_base64(value.frame);
     } else {
       object[name] = value;
     }
@@ -91,6 +113,13 @@ std::string read_value(const Json& json, Verdict& value) {
   const auto verdict = json.is_string() ? verdict_from_string(json.get_ref<const std::string&>()) : std::nullopt;
   if (!verdict) return "is none of passed, wrong_result, crashed, timed_out, failed, refused";
   value = *verdict;
+  return {};
+}
+
+std::string read_value(const Json& json, PackedKernel::Code& value) {
+  auto frame = json.is_string() ? from_base64(json.get_ref<const std::string&>()) : std::nullopt;
+  if (!frame) return "is not base64";
+  value.frame = *std::move(frame);
   return {};
 }
 
@@ -144,6 +173,14 @@ Result<void> read_header(const Json& object, std::string_view place) {
   return {};
 }
 
+Result<PackedKernel> kernel_of(const Json& object, std::string_view place) {
+  CONVOY_TRY(PackedKernel kernel, record_of<PackedKernel>(object, place));
+  kernel.info.stored_bytes = kernel.code.frame.size();
+  kernel.info.last_used = kernel.info.created;
+  if (auto binary = unpack(kernel); !binary) return wrong_field(place, "code", binary.error().message);
+  return kernel;
+}
+
 Result<void> read_record(const Json& object, std::string_view place, Store::Contents& into) {
   const auto kind = object.find("kind");
   if (kind != object.end() && *kind == "find") {
@@ -156,7 +193,7 @@ Result<void> read_record(const Json& object, std::string_view place, Store::Cont
     CONVOY_TRY(Incident incident, record_of<Incident>(object, place));
     into.incidents.push_back(std::move(incident));
   } else {
-    return wrong_field(place, "kind", "is none of find, verdict, incident");
+    return wrong_field(place, "kind", "is none of find, verdict, incident, kernel");
   }
   return {};
 }
@@ -165,6 +202,9 @@ Result<void> read_record(const Json& object, std::string_view place, Store::Cont
 
 Json to_json(const FindRecord& record) {
   return object_of("find", record);
+}
+Json to_json(const KernelInfo& kernel) {
+  return object_of("kernel", kernel);
 }
 Json to_json(const VerdictRecord& record) {
   return object_of("verdict", record);
@@ -181,8 +221,12 @@ std::string write_lines(const Store::Contents& contents) {
   return text;
 }
 
-Result<Store::Contents> read_lines(std::string_view text, std::string_view source) {
-  Store::Contents contents;
+std::string write_line(const PackedKernel& kernel) {
+  return line_of(object_of("kernel", kernel));
+}
+
+Result<Decisions> read_lines(std::string_view text, std::string_view source, Kernels kernels) {
+  Decisions decisions;
   bool header_seen = false;
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
@@ -194,17 +238,22 @@ Result<Store::Contents> read_lines(std::string_view text, std::string_view sourc
     if (!object.is_object()) {
       return fail(ErrorCode::invalid_argument, place + ": not a JSON object; nothing was imported");
     }
-    if (header_seen) {
-      CONVOY_CHECK(read_record(object, place, contents));
-    } else {
+    if (!header_seen) {
       CONVOY_CHECK(read_header(object, place));
       header_seen = true;
+    } else if (object.value("kind", Json()) != "kernel") {
+      CONVOY_CHECK(read_record(object, place, decisions.contents));
+    } else if (kernels == Kernels::left_out) {
+      ++decisions.kernels_left_out;
+    } else {
+      CONVOY_TRY(PackedKernel kernel, kernel_of(object, place));
+      decisions.kernels.push_back(std::move(kernel));
     }
   }
   if (!header_seen) {
     return fail(ErrorCode::invalid_argument, fmt::format("{}: empty; write it with convoy db export", source));
   }
-  return contents;
+  return decisions;
 }
 
 }  // namespace convoy

@@ -26,11 +26,12 @@ class Transfer : public StoreTest {
     config.host = "first machine";
     auto store = Store::open(config);
     store->put_find(find("igemm", 1.0 / 3));
+    store->put_kernel({"key", "igemm", "gfx906", 0, 0, 812.5, 0, 0}, std::string("machine\0code", 12));
     VerdictRecord record = verdict(Verdict::wrong_result, key());
     record.error = std::numeric_limits<double>::infinity();
     store->close_intent(store->begin_intent(key()), record, 0, "\"quoted\" \\ and ünïcode");
     store->close_intent(0, verdict(Verdict::passed, key("miopen")), 0, "");
-    auto lines = store->export_lines();
+    auto lines = store->export_lines(Kernels::included);
     EXPECT_TRUE(lines);
     return lines.value_or("");
   }
@@ -39,21 +40,23 @@ class Transfer : public StoreTest {
 TEST_F(Transfer, AnotherMachineDecidesAlike) {
   const std::string lines = filled("first");
   auto store = open();
-  const auto counts = store->import_lines(lines, "first.jsonl");
+  const auto counts = store->import_lines(lines, "first.jsonl", Kernels::included);
   ASSERT_TRUE(counts) << counts.error().message;
   EXPECT_EQ(counts->finds, 1);
   EXPECT_EQ(counts->verdicts, 2);
   EXPECT_EQ(counts->incidents, 1);
+  EXPECT_EQ(counts->kernels, 1);
   EXPECT_EQ(counts->already_there, 0);
-  EXPECT_EQ(*store->export_lines(), lines);
+  EXPECT_EQ(*store->export_lines(Kernels::included), lines);
+  EXPECT_EQ(store->find_kernel("key"), std::string("machine\0code", 12));
   ASSERT_EQ(store->incidents(key()).size(), 1U);
   EXPECT_EQ(store->incidents(key())[0].host, "first machine");
   EXPECT_EQ(store->incidents(key())[0].reason, "\"quoted\" \\ and ünïcode");
   EXPECT_TRUE(store->passed_before(key("miopen")));
-  const auto again = store->import_lines(lines, "first.jsonl");
+  const auto again = store->import_lines(lines, "first.jsonl", Kernels::included);
   ASSERT_TRUE(again);
-  EXPECT_EQ(again->already_there, 4);
-  EXPECT_EQ(again->finds + again->verdicts + again->incidents, 0);
+  EXPECT_EQ(again->already_there, 5);
+  EXPECT_EQ(again->finds + again->verdicts + again->incidents + again->kernels, 0);
 }
 
 TEST_F(Transfer, TheNewerMeasurementStays) {
@@ -61,7 +64,7 @@ TEST_F(Transfer, TheNewerMeasurementStays) {
   auto store = open();
   time_ += 10;
   store->put_find(find("igemm", 7.0));
-  EXPECT_EQ(store->import_lines(lines, "x")->finds, 0);
+  EXPECT_EQ(store->import_lines(lines, "x", Kernels::included)->finds, 0);
   EXPECT_EQ(store->find_records("fwd:n32c64", "gfx906/6.2")[0].time_ms, 7.0);
 }
 
@@ -89,8 +92,8 @@ TEST_F(Transfer, EveryWrongFieldIsNamedAndNothingIsImported) {
   for (const auto& [from, to, field] : cases) {
     std::string line(k_incident);
     line.replace(line.find(from), from.size(), to);
-    const auto result =
-        store->import_lines(std::string(k_header) + std::string(k_incident) + "\n\n" + line, "in.jsonl");
+    const auto result = store->import_lines(std::string(k_header) + std::string(k_incident) + "\n\n" + line, "in.jsonl",
+                                            Kernels::included);
     ASSERT_FALSE(result) << to.substr(0, 80);
     EXPECT_TRUE(result.error().message.starts_with("in.jsonl:4: field \"" + field + "\" "))
         << result.error().message.substr(0, 200);
@@ -101,13 +104,13 @@ TEST_F(Transfer, EveryWrongFieldIsNamedAndNothingIsImported) {
 
 TEST_F(Transfer, NeedsItsHeader) {
   auto store = open();
-  EXPECT_FALSE(store->import_lines("", "x"));
-  EXPECT_FALSE(store->import_lines("\n \n", "x"));
-  EXPECT_FALSE(store->import_lines(k_incident, "x"));
-  EXPECT_FALSE(store->import_lines("{\"format\":\"convoy-decisions\",\"version\":2}", "x"));
-  EXPECT_FALSE(store->import_lines("[]", "x"));
-  EXPECT_FALSE(store->import_lines("null", "x"));
-  EXPECT_TRUE(store->import_lines(k_header, "x"));
+  EXPECT_FALSE(store->import_lines("", "x", Kernels::included));
+  EXPECT_FALSE(store->import_lines("\n \n", "x", Kernels::included));
+  EXPECT_FALSE(store->import_lines(k_incident, "x", Kernels::included));
+  EXPECT_FALSE(store->import_lines("{\"format\":\"convoy-decisions\",\"version\":2}", "x", Kernels::included));
+  EXPECT_FALSE(store->import_lines("[]", "x", Kernels::included));
+  EXPECT_FALSE(store->import_lines("null", "x", Kernels::included));
+  EXPECT_TRUE(store->import_lines(k_header, "x", Kernels::included));
 }
 
 TEST_F(Transfer, NoInputMakesItFall) {
@@ -120,13 +123,13 @@ TEST_F(Transfer, NoInputMakesItFall) {
     for (int edits = 0; edits < 3; ++edits) text[random() % text.size()] = static_cast<char>(random());
     if (i % 7 == 0) text.resize(random() % text.size());
     if (i % 11 == 0) text.insert(random() % text.size(), std::string(1000, "[{\""[random() % 3]));
-    static_cast<void>(store->import_lines(text, "random"));
+    static_cast<void>(store->import_lines(text, "random", Kernels::included));
   }
-  static_cast<void>(store->import_lines(std::string(k_header) + std::string(200'000, '['), "deep"));
+  static_cast<void>(store->import_lines(std::string(k_header) + std::string(200'000, '['), "deep", Kernels::included));
   const auto contents = store->contents();
   ASSERT_TRUE(contents) << "seed " << k_seed;
   EXPECT_TRUE(store->verify()->empty());
-  EXPECT_TRUE(store->export_lines());
+  EXPECT_TRUE(store->export_lines(Kernels::included));
 }
 
 TEST_F(Transfer, NothingIsImportedIntoALedgerThatCannotBeWritten) {
@@ -136,7 +139,7 @@ TEST_F(Transfer, NothingIsImportedIntoALedgerThatCannotBeWritten) {
   ASSERT_EQ(sqlite3_open(path("cache.db").c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
   auto store = open();
-  EXPECT_FALSE(store->import_lines(filled("first"), "x"));
+  EXPECT_FALSE(store->import_lines(filled("first"), "x", Kernels::included));
   sqlite3_close(other);
   EXPECT_TRUE(store->contents()->incidents.empty());
   EXPECT_TRUE(store->contents()->verdicts.empty());
