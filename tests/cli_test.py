@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # The convoy program as a user meets it: what it reads, what it prints, how it ends. Faults, signals and terminals are in
 # cli_fault_test.py. Usage: cli_test.py <the convoy program> [test ...]
+import base64
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import time
 import unittest
 
@@ -11,6 +14,18 @@ from cli_case import TINY, TINY_LINE, CliCase, main, problem
 
 REPORT_KEYS = ["problem", "source", "count", "device", "status", "tier", "solver", "detail", "time_ms", "gflops", "error",
                "tolerance", "attempts"]
+
+CODE = b"machine code"
+CODE_XXH3 = "08730a669c50d5ea"  # what `xxhsum -H3` says
+
+
+def kernel_line(**changes):
+    """A kernel as `convoy db export --with-kernels` writes it. The zstd frame (RFC 8878) holds one raw block: content size in
+    one byte, block header with the bit of the last block."""
+    frame = b"\x28\xb5\x2f\xfd\x20" + bytes([len(CODE)]) + (len(CODE) << 3 | 1).to_bytes(3, "little") + CODE
+    return json.dumps({"kind": "kernel", "key": "0123abcd", "name": "igemm", "architecture": "gfx906", "bytes": len(CODE),
+                       "compile_ms": 812.5, "created": 1700000000, "checksum": CODE_XXH3,
+                       "code": base64.b64encode(frame).decode(), **changes}) + "\n"
 
 
 class Usage(CliCase):
@@ -280,6 +295,41 @@ class Db(CliCase):
         self.convoy("db", "prune", "--older-than", "0")
         shown = self.db()
         self.assertEqual((len(shown["verdicts"]), len(shown["finds"]), len(shown["incidents"])), (0, 0, 1))
+
+    def import_kernel(self, *arguments, expect=0, **changes):
+        lines = '{"format":"convoy-decisions","version":1}\n' + kernel_line(**changes)
+        return self.convoy("db", "import", *arguments, "-", stdin=lines, expect=expect)
+
+    def test_machine_code_comes_in_only_when_asked_for(self):
+        self.assertRegex(self.import_kernel().stdout, "left out 1 kernels.*--with-kernels")
+        self.assertEqual(self.db()["kernels"], [])
+        self.assertIn("checksum", self.import_kernel("--with-kernels", checksum="0" * 16, expect=1).stderr)
+        self.assertIn("base64", self.import_kernel("--with-kernels", code="?", expect=1).stderr)
+        self.assertEqual(self.db()["kernels"], [])
+        self.assertIn("1 kernels; 0 were", self.import_kernel("--with-kernels").stdout)
+        self.assertNotIn("kernel", self.convoy("db", "export").stdout)
+        line = json.loads(self.convoy("db", "export", "--with-kernels").stdout.splitlines()[-1])
+        self.assertEqual(line, json.loads(kernel_line()))
+
+    def test_kernels_are_listed_checked_and_forgotten(self):
+        self.fill()
+        self.import_kernel("--with-kernels")
+        self.assertRegex(self.convoy("db", "list").stdout, r"1 kernels, \d+ bytes")
+        text = self.convoy("db", "show", "--kernels").stdout
+        self.assertRegex(text, r"(?s)^Kernels \(1, .*igemm +gfx906 +12 .*0123abcd\n$")
+        self.assertNotIn("Verdicts", text)
+        shown = json.loads(self.convoy("db", "show", "--kernels", "--json").stdout)
+        self.assertEqual((shown["verdicts"], shown["kernels"][0]["name"], shown["kernels"][0]["bytes"]), ([], "igemm", 12))
+        self.convoy("db", "show", "--kernels", "--problem", "c64", expect=2)
+        self.assertTrue(self.convoy("db", "verify").stdout.endswith("sound\n"))
+        with contextlib.closing(sqlite3.connect(self.folder / "cache" / "convoy" / "cache.db")) as database, database:
+            database.execute("UPDATE kernel SET code = zeroblob(stored_bytes)")
+        self.assertIn("kernel igemm for gfx906", self.convoy("db", "verify", expect=1).stdout)
+        self.assertIn("forgot 1 kernels", self.convoy("db", "forget", "--kernels").stdout)
+        self.assertTrue(self.convoy("db", "verify").stdout.endswith("sound\n"))
+        self.assertEqual(len(self.db()["verdicts"]), 3)
+        self.import_kernel("--with-kernels")
+        self.assertIn(" 1 kernels", self.convoy("db", "prune").stdout)
 
     def test_verify_finds_damage_and_runs_go_on(self):
         self.fill()
