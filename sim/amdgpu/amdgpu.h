@@ -77,7 +77,7 @@ struct Statistics {
   std::uint64_t memory_lines = 0,
                 memory_lines_least = 0;  // 64-byte lines touched by global accesses; the least for their bytes
 
-  Statistics& operator+=(const Statistics& other);
+  Statistics& operator+=(const Statistics& more);
 };
 
 struct Argument {
