@@ -55,9 +55,9 @@ FindRecord find_of(const std::string& name) {
 KernelInfo kernel_of(const std::string& name) {
   return {name, "kernel", "architecture", 0, 0, 1.0, 0, 0};
 }
-std::string code_of(const std::string& name) {
+std::string code_of(const std::string& name, std::size_t size = 6000) {
   std::mt19937 random(static_cast<unsigned>(std::hash<std::string>()(name)));
-  std::string code(6000, '\0');
+  std::string code(size, '\0');
   for (char& byte : code) byte = static_cast<char>(random());
   return code;
 }
@@ -295,10 +295,14 @@ int fill_up(const std::string& folder, const std::function<void()>& make_room) {
   for (int i = 0; i < recorded; ++i) {
     if (store->find_records("find" + std::to_string(i), "device").size() != 1) return 5;
   }
+  store->put_kernel(kernel_of("full"), code_of("full", 500'000));
+  if (store->find_kernel("full")) return 10;
   make_room();
   time += 60;
   store->add_incident(key_of("full"), Verdict::failed, 1, "after");
   store->put_find(find_of("after"));
+  store->put_kernel(kernel_of("after"), code_of("after"));
+  if (store->find_kernel("after") != code_of("after")) return 11;
   if (keeps_in_memory(*store)) return 6;
   store = Store::open(config);
   const auto contents = store->contents();

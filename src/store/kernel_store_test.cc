@@ -107,6 +107,7 @@ TEST_F(KernelStore, WhatIsDamagedIsCompiledAgain) {
       "bytes = 0",
       "bytes = -1",
       "bytes = 9000000000000000000",
+      "stored_bytes = stored_bytes + 1",
       "stored_bytes = -1",
       "compile_ms = -1",
       "last_used = -1",
