@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "device/cuda_hip.h"
 #include "device/device.h"
 #include "device/opencl.h"
 
@@ -40,7 +41,22 @@ Result<std::vector<Listed>> list_opencl() {
   return listed;
 }
 
-constexpr std::array<Backend, 2> k_backends{{
+Result<std::vector<Listed>> all_automatic(Result<std::vector<std::string>> names) {
+  if (!names) return tl::unexpected<Error>(std::move(names.error()));
+  std::vector<Listed> listed;
+  for (std::string& name : *names) listed.push_back({std::move(name), true});
+  return listed;
+}
+Result<std::vector<Listed>> list_hip() {
+  return all_automatic(list_hip_devices());
+}
+Result<std::vector<Listed>> list_cuda() {
+  return all_automatic(list_cuda_devices());
+}
+
+constexpr std::array<Backend, 4> k_backends{{
+    {"hip", list_hip, open_hip_device},
+    {"cuda", list_cuda, open_cuda_device},
     {"opencl", list_opencl, open_opencl_device},
     {"cpu", list_cpu, open_cpu},
 }};
@@ -86,6 +102,8 @@ DeviceList list_devices() {
 
 Result<std::unique_ptr<Device>> open_device(std::string_view name) {
   if (name == "auto") return open_best();
+  constexpr std::string_view k_simulated = "sim:";
+  if (name.substr(0, k_simulated.size()) == k_simulated) return open_simulated_device(name.substr(k_simulated.size()));
   std::string reason;
   for (const Backend& backend : k_backends) {
     const auto index = index_for(backend, name);

@@ -136,9 +136,7 @@ class OpenclDevice final : public Device {
   Result<void> health() const override;
 
   Result<std::string> compile(const ProgramSource& source) override;
-  std::string compiler_key() const override {
-    return fmt::format("{}\n{}", info_.key, dialect_of(DeviceKind::opencl));
-  }
+  std::string compiler_key() const override { return fmt::format("{}\n{}", info_.key, dialect_of(DeviceKind::opencl)); }
   Result<std::unique_ptr<Program>> load(std::string_view binary) override;
 
  private:

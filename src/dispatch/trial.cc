@@ -1,7 +1,6 @@
 // Both ends of a trial.
 #include "dispatch/trial.h"
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/own_folder.h"
 #include "solvers/host_tensors.h"
 #include "solvers/numbers.h"
 
@@ -79,16 +79,6 @@ std::string handle_request(std::string_view line, void (*phase)(std::string_view
   const auto request = parse_trial_request(line);
   if (!request) return verdict_line(Verdict::refused, {0, 0, request.error().message});
   return try_request(*request, phase);
-}
-
-// The folder of the file that this code was loaded from. A relative name is one that the caller chose (argv[0]): not to be
-// looked up in whatever folder is current.
-std::string own_folder() {
-  static const char anchor = 0;
-  Dl_info info{};
-  if (dladdr(&anchor, &info) == 0 || info.dli_fname == nullptr || info.dli_fname[0] != '/') return {};
-  std::error_code error;
-  return std::filesystem::canonical(info.dli_fname, error).parent_path().string();
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ typedef long long i64;
 typedef unsigned long long u64;
 typedef unsigned short u16;
 typedef float4 Float4;
+typedef int4 Int4;
 #define FLOAT4(a, b, c, d) make_float4((a), (b), (c), (d))
 #define FLOAT_FROM_BITS(bits) __uint_as_float(bits)
 #define BITS_OF_FLOAT(value) __float_as_uint(value)

@@ -37,6 +37,7 @@ typedef long long i64;
 typedef unsigned long long u64;
 typedef unsigned short u16;
 typedef float Float4 __attribute__((ext_vector_type(4)));
+typedef int Int4 __attribute__((ext_vector_type(4)));
 #define FLOAT4(a, b, c, d) ((Float4){(a), (b), (c), (d)})
 #define FLOAT_FROM_BITS(bits) __builtin_bit_cast(float, (u32)(bits))
 #define BITS_OF_FLOAT(value) __builtin_bit_cast(u32, (float)(value))

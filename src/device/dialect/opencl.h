@@ -2,8 +2,9 @@
 // cuda.h and hip.h, then the kernel's text (dialect.h puts them together). The three define the same names; this one explains
 // them.
 //
-// Kernels keep to what all three languages have: LOCAL_ARRAYs at the top of a kernel only, vectors reached by casting pointers that are aligned to them, BARRIER where all threads pass, no
-// atomics on floats, nothing that depends on how many threads run in lockstep.
+// Kernels keep to what all three languages have: LOCAL_ARRAYs at the top of a kernel only, vectors reached by casting pointers
+// that are aligned to them, BARRIER where all threads pass, no atomics on floats, nothing that depends on how many threads run
+// in lockstep.
 
 #define KERNEL(threads) __kernel __attribute__((reqd_work_group_size(threads, 1, 1)))
 // As KERNEL; on CUDA the compiler saves registers until that many groups fit on one multiprocessor.
@@ -35,6 +36,7 @@ typedef long i64;
 typedef ulong u64;
 typedef ushort u16;
 typedef float4 Float4;
+typedef int4 Int4;
 #define FLOAT4(a, b, c, d) ((float4)((a), (b), (c), (d)))
 #define FLOAT_FROM_BITS(bits) as_float(bits)
 #define BITS_OF_FLOAT(value) as_uint(value)

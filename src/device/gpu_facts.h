@@ -1,0 +1,25 @@
+// What a GPU says of itself, and what the kernel says of it. All of it is taken with care: a broken runtime may answer anything.
+#pragma once
+
+#include <string>
+
+#include "device/gpu_api.h"
+
+namespace convoy {
+
+// What to compile for: "gfx906:sramecc+:xnack-", "sm_90".
+Result<std::string> architecture_of(const GpuApi& api, int device);
+// "AMD Radeon RX 5600 XT"
+std::string model_of(const GpuApi& api, int device);
+
+// The silicon's own architecture where HSA_OVERRIDE_GFX_VERSION passes it off as `pretended`, from the kernel's topology in
+// /sys/class/kfd; empty where it does not, or where that cannot be known.
+std::string real_architecture_of(int device, std::string_view pretended);
+
+struct VersionFacts {
+  std::string driver;   // of the kernel's module
+  std::string runtime;  // "HIP 5.2.21153", "CUDA 13.0"
+};
+VersionFacts versions_of(const GpuApi& api);
+
+}  // namespace convoy
