@@ -1,5 +1,5 @@
 // Planned failures, errors that stay, bounds, and the report.
-#include "sim/hip/test_client.h"
+#include "sim/hip/client_test.h"
 
 namespace convoy::hip {
 namespace {
@@ -56,7 +56,8 @@ TEST_F(HipTest, PlannedFailuresHitTheNthCall) {
   for (const PlannedCase& planned : k_planned) {
     if (planned.make() != 0 && std::string_view(planned.call).starts_with("hiprtc")) continue;  // none here
     for (int code : {0, 702}) {
-      std::string entry = std::string(planned.call) + ":3" + (code == 0 ? "" : ":" + std::to_string(code));
+      std::string entry = planned.call;
+      entry.append(":3").append(code == 0 ? "" : ":702");
       ASSERT_EQ(configure("fail=" + entry), 0) << report();
       for (int number = 1; number <= 5; ++number) {
         int expected = number != 3 ? 0 : code == 0 ? planned.usual : code;

@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "sim/hip/test_client.h"
+#include "sim/hip/client_test.h"
 
 namespace convoy::hip {
 namespace {

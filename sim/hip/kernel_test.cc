@@ -1,7 +1,7 @@
 // Kernels, compiled through hiprtc and run as machine code of every architecture that the compiler knows.
 #include <cmath>
 
-#include "sim/hip/test_client.h"
+#include "sim/hip/client_test.h"
 
 namespace convoy::hip {
 namespace {
@@ -79,7 +79,7 @@ TEST_F(KernelTest, ArgumentsAsOneBlock) {
   using u32 = std::uint32_t;
   using Launch = Error(Function*, u32, u32, u32, u32, u32, u32, u32, Stream*, void**, void**);
   auto launch_block = [&] {
-    return hip<Launch>("hipModuleLaunchKernel")(kernel("add"), 1, 64, 1, 64, 1, 1, 0, nullptr, nullptr, extra);
+    return hip<Launch>("hipModuleLaunchKernel")(kernel("add"), 1, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra);
   };
   ASSERT_EQ(launch_block(), Error::success);
   EXPECT_EQ(read(sum, 64)[63], 2 * a[63]);

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "sim/hip/test_client.h"
+#include "sim/hip/client_test.h"
 
 namespace convoy::hip {
 namespace {

@@ -27,8 +27,8 @@ constexpr Candidate k_candidates[] = {
     {"libhiprtc.so.7", "libamd_comgr.so.3"},
 };
 
-// AddressSanitizer refuses RTLD_DEEPBIND. Its builds open the stand-in with dlopen(), where nothing is interposed.
-#ifdef __SANITIZE_ADDRESS__
+// The sanitizers refuse RTLD_DEEPBIND. Their builds open the stand-in with dlopen(), where nothing is interposed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int k_open_flags = RTLD_NOW | RTLD_LOCAL;
 #else
 constexpr int k_open_flags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/hip/test_client.h"
+#include "sim/hip/client_test.h"
 
 namespace convoy::hip {
 namespace {

@@ -1,5 +1,5 @@
-// See test_client.h.
-#include "sim/hip/test_client.h"
+// See client_test.h.
+#include "sim/hip/client_test.h"
 
 #include <dlfcn.h>
 
