@@ -76,6 +76,10 @@ class Owned {
   Status (*destroy_)(Handle);
 };
 
+std::string isa_of(std::string_view architecture) {
+  return "amdgcn-amd-amdhsa--" + std::string(architecture);
+}
+
 class Comgr final : public GpuCompiler {
  public:
   Comgr(const ComgrApi& api, std::string version) : api_(api), version_(std::move(version)) {}
@@ -104,7 +108,7 @@ class Comgr final : public GpuCompiler {
  private:
   Result<void> act(int action, const std::string& architecture, Handle input, Owned& result) const {
     Owned info(api_.destroy_info);
-    const std::string isa = "amdgcn-amd-amdhsa--" + architecture;
+    const std::string isa = isa_of(architecture);
     // The dialect needs neither HIP's headers nor the device libraries.
     constexpr std::array<const char*, 4> k_options{"-O3", "-std=c++17", "-nogpuinc", "-nogpulib"};
     const bool compiles = action == k_compile_to_bitcode;
@@ -136,14 +140,18 @@ class Comgr final : public GpuCompiler {
 
 }  // namespace
 
-Result<std::unique_ptr<GpuCompiler>> open_comgr() {
+Result<std::unique_ptr<GpuCompiler>> open_comgr(std::string_view architecture) {
   constexpr std::array<std::string_view, 2> k_names{"libamd_comgr.so.3", "libamd_comgr.so.2"};
   CONVOY_TRY(const DynamicLibrary library, DynamicLibrary::open_first(k_names));
   ComgrApi api;
   CONVOY_CHECK(api.bind(library));
   std::size_t major = 0, minor = 0;
   api.version(&major, &minor);
-  return std::make_unique<Comgr>(api, fmt::format("comgr {}.{}", major, minor));
+  std::string version = fmt::format("comgr {}.{}", major, minor);
+  Owned info(api.destroy_info);
+  if (api.create_info(&info.handle) != 0 || api.set_isa(info.handle, isa_of(architecture).c_str()) != 0)
+    return fail(ErrorCode::unsupported, fmt::format("{} does not know {}", version, architecture));
+  return std::make_unique<Comgr>(api, std::move(version));
 }
 
 }  // namespace convoy

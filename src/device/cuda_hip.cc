@@ -230,7 +230,7 @@ void GpuDevice::find_compilers() {
     int version = 0;
     gpu_.api.hip_runtime_version(&version);
     add(open_hiprtc(*gpu_.api.library, version, info_.architecture));
-    add(open_comgr());
+    add(open_comgr(info_.architecture));
     add(find_clang());
   }
   if (!compilers_.empty()) info_.compiler = compilers_.front()->version();

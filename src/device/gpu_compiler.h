@@ -26,7 +26,8 @@ class GpuCompiler {
 // the architecture, HIPRTC crashes rather than refuses (5.2.3 does for gfx1100). `runtime_version` is hipRuntimeGetVersion's.
 Result<std::unique_ptr<GpuCompiler>> open_hiprtc(const DynamicLibrary& runtime, int runtime_version,
                                                  std::string_view architecture);
-Result<std::unique_ptr<GpuCompiler>> open_comgr();
+// An Error when it does not know `architecture`.
+Result<std::unique_ptr<GpuCompiler>> open_comgr(std::string_view architecture);
 // From /opt/rocm/llvm/bin or /usr/bin.
 Result<std::unique_ptr<GpuCompiler>> find_clang();
 Result<std::unique_ptr<GpuCompiler>> open_nvrtc();

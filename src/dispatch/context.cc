@@ -13,7 +13,9 @@
 namespace convoy {
 
 DispatchContext::DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store)
-    : policy_(std::move(policy)), device_(std::move(device)), store_(std::move(store)) {}
+    : policy_(std::move(policy)), device_(std::move(device)), store_(std::move(store)), kernel_cache_(*store_) {
+  device_->programs().set_cache(&kernel_cache_);
+}
 
 std::string DispatchContext::library_of(const Solver& solver) const {
   std::string name = solver.library();

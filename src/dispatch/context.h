@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "dispatch/kernel_cache.h"
 #include "dispatch/policy.h"
 #include "guard/probe_worker.h"
 #include "guard/watchdog.h"
@@ -54,6 +55,7 @@ class DispatchContext {
   Policy policy_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Store> store_;
+  KernelCache kernel_cache_;
   Watchdog watchdog_;
   mutable std::mutex mutex_;
   std::unique_ptr<ProbeWorker> worker_;  // made at the first trial
