@@ -6,7 +6,7 @@
 // way through registers, so one barrier per tile is enough.
 KERNEL_RESIDENT(THREADS, RESIDENT)
 void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filter_element* RESTRICT filter_data,
-                  GLOBAL const result* RESTRICT bias, GLOBAL result* RESTRICT target, GLOBAL float* RESTRICT partials,
+                  GLOBAL const result* RESTRICT bias, GLOBAL result* RESTRICT target, GLOBAL float* RESTRICT workspace,
                   const Shape given) {
   LOCAL_ARRAY(float, filter_tiles, 2 * TILE_DEPTH * FILTER_PITCH);
   LOCAL_ARRAY(float, source_tiles, 2 * TILE_DEPTH * SOURCE_PITCH);
@@ -115,5 +115,5 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
     if (t + 1 < end) PUT(buffer)
     BARRIER;
   }
-  store_tile(&shape, &phase, &tile, sums, bias, target, partials);
+  store_tile(&shape, &phase, &tile, sums, bias, target, workspace + shape.partials_at);
 }

@@ -42,7 +42,8 @@ typedef struct {
   i32 phases[3];                  // bwd: strides
   i32 pad[3], dilation[3], filter[3];
   i32 tap_step[3];                // PHASES: from one tap of a phase to its next
-  i64 target_size;                // elements
+  i64 target_size;                // elements of the computed tensor
+  i64 partials_at;                // where in the workspace partial sums begin, in floats
   i64 source_strides[5];          // image, channel, d, h, w
   i64 target_strides[5];
   i64 filter_strides[6];          // group, row, depth, t, r, s

@@ -99,7 +99,7 @@ DEVICE float load_x(const Shape* shape, GLOBAL const element* x, const Pixel* pi
 
 KERNEL_RESIDENT(THREADS, RESIDENT)
 void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* RESTRICT y_data,
-                   GLOBAL result* RESTRICT filter, GLOBAL float* RESTRICT partials, const Shape given) {
+                   GLOBAL result* RESTRICT filter, GLOBAL float* RESTRICT workspace, const Shape given) {
   LOCAL_ARRAY(float, rows_tiles, 2 * TILE_DEPTH * ROWS_PITCH);
   LOCAL_ARRAY(float, columns_tiles, 2 * TILE_DEPTH * COLUMNS_PITCH);
 #if LOADER != ACROSS
@@ -248,7 +248,7 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
       if (column >= all_columns) continue;
       const index at = (group * (index)shape.rows + row0 + row) * all_columns + column;
       if (shape.splits > 1)
-        partials[part * (index)shape.target_size + at] = sums[i][j];
+        workspace[shape.partials_at + part * (index)shape.target_size + at] = sums[i][j];
       else
         STORE_RESULT(filter, at, sums[i][j]);
     }
