@@ -1,0 +1,132 @@
+// What test_compiler.h declares.
+#include "test_compiler.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+extern char** environ;
+
+namespace convoy::amdgpu::test {
+namespace {
+
+constexpr const char* k_compiler = "clang-15";
+
+// A folder for one compilation's output; gone with its owner.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "convoy_sim_XXXXXX").string();
+    if (mkdtemp(pattern.data())) path_ = pattern;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string file(const char* name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+// The exit status; -1: it did not start.
+int run(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  if (posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) return -1;
+  int status = 0;
+  if (waitpid(child, &status, 0) != child) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool on_path(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::string rest = path ? path : "";
+  while (!rest.empty()) {
+    const size_t end = rest.find(':');
+    if (access((rest.substr(0, end) + "/" + program).c_str(), X_OK) == 0) return true;
+    rest = end == std::string::npos ? "" : rest.substr(end + 1);
+  }
+  return false;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+const std::string& missing_tools() {
+  static const std::string missing = [] {
+    if (!on_path(k_compiler)) return std::string("no clang-15 here to compile the test kernels with: install clang-15");
+    if (!on_path("ld.lld-15")) return std::string("no ld.lld-15 here to link the test kernels with: install lld-15");
+    const auto decoder = available();
+    return decoder ? std::string() : decoder.error();
+  }();
+  return missing;
+}
+
+std::string compiled_bytes(const std::string& name, const std::string& architecture,
+                           const std::vector<std::string>& options) {
+  static std::map<std::string, std::string> compiled;
+  std::string key = name + " " + architecture;
+  for (const auto& option : options) key += " " + option;
+  std::string& bytes = compiled[key];
+  if (!bytes.empty()) return bytes;
+  const Folder folder;
+  std::vector<std::string> words{k_compiler,
+                                 "-x",
+                                 "hip",
+                                 "--offload-device-only",
+                                 "--no-gpu-bundle-output",
+                                 "--offload-arch=" + architecture,
+                                 "-nogpuinc",
+                                 "-nogpulib",
+                                 "-nostdinc++",
+                                 "-std=c++20",
+                                 "-O3",
+                                 "-fuse-ld=lld-15",
+                                 "-o",
+                                 folder.file("out")};
+  words.insert(words.end(), options.begin(), options.end());
+  words.push_back(CONVOY_SIM_KERNELS "/" + name + ".hip");
+  const int status = run(words);
+  bytes = read_file(folder.file("out"));
+  EXPECT_EQ(status, 0) << name << ".hip does not compile for " << architecture;
+  return bytes;
+}
+
+std::shared_ptr<Module> compile(const std::string& name, const std::string& architecture,
+                                const std::vector<std::string>& options) {
+  const std::string bytes = compiled_bytes(name, architecture, options);
+  auto module = Module::load(bytes.data(), bytes.size(), architecture);
+  EXPECT_TRUE(module) << module.error();
+  return module ? *module : nullptr;
+}
+
+Result<void> launch(const Module& module, const std::string& kernel, const Grid& grid, const Arguments& arguments,
+                    const Memory& memory, Statistics* statistics) {
+  const Kernel* found = module.kernel(kernel);
+  if (!found) return tl::unexpected("no kernel " + kernel);
+  Launch launch;
+  launch.dims = {{grid.groups_x, grid.groups_y, 1}, {grid.threads, 1, 1}, {0, 0, 0}};
+  launch.arguments = arguments.data();
+  launch.argument_bytes = arguments.size();
+  launch.memory = &memory;
+  launch.statistics = statistics;
+  launch.options = grid.options;
+  return module.launch(*found, launch);
+}
+
+}  // namespace convoy::amdgpu::test
