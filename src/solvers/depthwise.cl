@@ -3,7 +3,8 @@
 // are definitions, so that which tap meets which row is settled by the compiler; sizes arrive at run time.
 //
 // Definitions: DIRECTION (0 fwd, 1 bwd, 2 wrw), THREADS, TILE_H, TILE_W, FILTER_H, FILTER_W, STRIDE_H, STRIDE_W, DILATION_H,
-// DILATION_W, LAST (1: channels last, neighbouring threads take neighbouring channels; 0: neighbouring columns).
+// DILATION_W, LAST (1: channels last, neighbouring threads take neighbouring channels; 0: neighbouring columns), and SHAPE, the
+// initializer of a Shape, where a program is made for one set of sizes.
 
 // A divisor prepared on the host: value / d == (high half of value * factor + value) >> shift, for value < 2^31.
 typedef struct {
@@ -14,7 +15,7 @@ typedef struct {
 // elements; every tensor has fewer than 2^31 of them.
 typedef struct {
   i32 source_strides[5], target_strides[5];  // image, channel, d, h, w
-  i32 filter_group, filter_row, filter_depth, filter_t, filter_h, filter_w;
+  i32 filter_group, filter_row, filter_depth, filter_t, filter_tap;
   i32 images, channels, depth;  // channels of the target, depth of a group
   i32 source[3], target[3];
   i32 filter_d, stride_d, dilation_d, pad[3];
@@ -34,6 +35,22 @@ DEVICE u32 divide(u32 value, Divisor by) {
     digit = (i32)(value - quotient * by.divisor); \
     value = quotient;                             \
   }
+
+// 0 <= value < size.
+#define WITHIN(value, size) ((u32)(value) < (u32)(size))
+#ifdef SHAPE
+#define USE_SHAPE const Shape g = SHAPE
+#else
+#define USE_SHAPE const Shape g = given
+#endif
+// Distance of neighbouring columns, and of a filter's neighbouring taps.
+#if LAST
+#define COLUMN(strides) strides[4]
+#define TAP g.filter_tap
+#else
+#define COLUMN(strides) 1
+#define TAP 1
+#endif
 
 #if DIRECTION != 2
 
@@ -56,7 +73,8 @@ DEVICE u32 divide(u32 value, Divisor by) {
 #define IS_TAP(reach, dilation, filter) ((reach) >= 0 && (reach) % (dilation) == 0 && (reach) / (dilation) < (filter))
 
 KERNEL(THREADS) void depthwise_gather(GLOBAL const element* RESTRICT source, GLOBAL const element* RESTRICT filter,
-                                      GLOBAL const result* RESTRICT bias, GLOBAL result* RESTRICT target, Shape g) {
+                                      GLOBAL const result* RESTRICT bias, GLOBAL result* RESTRICT target, Shape given) {
+  USE_SHAPE;
   u32 item = (u32)GROUP_X * THREADS + THREAD;
   if (item >= (u32)g.items) return;
   i32 tile_w, tile_h, depth_at, channel;
@@ -92,7 +110,7 @@ KERNEL(THREADS) void depthwise_gather(GLOBAL const element* RESTRICT source, GLO
     const i32 d = reach / g.stride_d;
     if (d * g.stride_d != reach) continue;
 #endif
-    if (d < 0 || d >= g.source[0]) continue;
+    if (!WITHIN(d, g.source[0])) continue;
     for (i32 c = 0; c < g.depth; ++c) {
       const i32 taps = group * g.filter_group + (channel - group * (i32)g.rows.divisor) * g.filter_row +
                        c * g.filter_depth + t * g.filter_t;
@@ -100,19 +118,19 @@ KERNEL(THREADS) void depthwise_gather(GLOBAL const element* RESTRICT source, GLO
       UNROLL
       for (int r = 0; r < FILTER_H; ++r) {
         UNROLL
-        for (int s = 0; s < FILTER_W; ++s) weight[r][s] = LOAD(filter, taps + r * g.filter_h + s * g.filter_w);
+        for (int s = 0; s < FILTER_W; ++s) weight[r][s] = LOAD(filter, taps + (r * FILTER_W + s) * TAP);
       }
       const i32 plane = image * g.source_strides[0] + (group * g.depth + c) * g.source_strides[1] + d * g.source_strides[2];
       UNROLL
       for (int q = FIRST_H; q <= LAST_H; ++q) {
         const i32 h = source_h + q;
-        const bool inside = h >= 0 && h < g.source[1];
-        const i32 row = plane + h * g.source_strides[3];
+        const bool inside = WITHIN(h, g.source[1]);
+        GLOBAL const element* const row = source + (plane + h * g.source_strides[3] + source_w * COLUMN(g.source_strides));
         float value[LAST_W - FIRST_W + 1];
         UNROLL
         for (int p = FIRST_W; p <= LAST_W; ++p) {
-          const i32 w = source_w + p;
-          value[p - FIRST_W] = inside && w >= 0 && w < g.source[2] ? LOAD(source, row + w * g.source_strides[4]) : 0.0f;
+          const bool there = inside && WITHIN(source_w + p, g.source[2]);
+          value[p - FIRST_W] = LOAD_IF(there, row, p * COLUMN(g.source_strides));
         }
         UNROLL
         for (int i = 0; i < TILE_H; ++i) {
@@ -136,12 +154,12 @@ KERNEL(THREADS) void depthwise_gather(GLOBAL const element* RESTRICT source, GLO
   const i32 plane = image * g.target_strides[0] + channel * g.target_strides[1] + depth_at * g.target_strides[2];
   UNROLL
   for (int i = 0; i < TILE_H; ++i) {
-    const i32 h = target_h + i;
+    if (!WITHIN(target_h + i, g.target[1])) continue;
+    GLOBAL result* const row =
+        target + (plane + (target_h + i) * g.target_strides[3] + target_w * COLUMN(g.target_strides));
     UNROLL
     for (int j = 0; j < TILE_W; ++j) {
-      const i32 w = target_w + j;
-      if (h < 0 || h >= g.target[1] || w < 0 || w >= g.target[2]) continue;
-      STORE_RESULT(target, plane + h * g.target_strides[3] + w * g.target_strides[4], total[i][j] + more);
+      if (WITHIN(target_w + j, g.target[2])) STORE_RESULT(row, j * COLUMN(g.target_strides), total[i][j] + more);
     }
   }
 }
@@ -161,7 +179,8 @@ KERNEL(THREADS) void depthwise_gather(GLOBAL const element* RESTRICT source, GLO
 // A group sums one slice of the strips, TILE_H outputs of one column each, for LANES filters and one tap of depth.
 // `channels` counts filters here: (k, c within the group).
 KERNEL(THREADS) void depthwise_weights(GLOBAL const element* RESTRICT source, GLOBAL float* RESTRICT partial,
-                                       GLOBAL const element* RESTRICT target, Shape g) {
+                                       GLOBAL const element* RESTRICT target, Shape given) {
+  USE_SHAPE;
   LOCAL_ARRAY(float, scratch, BATCH * THREADS);
   const int thread = THREAD;
   const i32 filters = g.channels * g.depth;
@@ -188,14 +207,14 @@ KERNEL(THREADS) void depthwise_weights(GLOBAL const element* RESTRICT source, GL
     TAKE_DIGIT(tile_h, rest, g.tiles_h);
     TAKE_DIGIT(depth_at, rest, g.points_d);
     const i32 d = depth_at * g.stride_d - g.pad[0] + t * g.dilation_d;
-    if (d < 0 || d >= g.source[0]) continue;
+    if (!WITHIN(d, g.source[0])) continue;
     const i32 target_h = tile_h * TILE_H;
     const i32 outputs = (i32)rest * g.target_strides[0] + channel * g.target_strides[1] + depth_at * g.target_strides[2] +
-                        target_h * g.target_strides[3] + w * g.target_strides[4];
+                        target_h * g.target_strides[3] + w * COLUMN(g.target_strides);
     float gradient[TILE_H];
     UNROLL
     for (int i = 0; i < TILE_H; ++i) {
-      gradient[i] = target_h + i < g.target[1] ? LOAD(target, outputs + i * g.target_strides[3]) : 0.0f;
+      gradient[i] = LOAD_IF(target_h + i < g.target[1], target, outputs + i * g.target_strides[3]);
     }
     const i32 source_h = target_h * STRIDE_H - g.pad[1], source_w = w * STRIDE_W - g.pad[2];
     const i32 plane =
@@ -203,14 +222,13 @@ KERNEL(THREADS) void depthwise_weights(GLOBAL const element* RESTRICT source, GL
     UNROLL
     for (int q = 0; q < ROWS_SEEN; ++q) {
       const i32 h = source_h + q;
-      const bool inside = h >= 0 && h < g.source[1];
+      const bool inside = WITHIN(h, g.source[1]);
+      GLOBAL const element* const row = source + (plane + h * g.source_strides[3] + source_w * COLUMN(g.source_strides));
       float value[FILTER_W];
       UNROLL
       for (int s = 0; s < FILTER_W; ++s) {
-        const i32 at = source_w + s * DILATION_W;
-        value[s] = inside && at >= 0 && at < g.source[2]
-                       ? LOAD(source, plane + h * g.source_strides[3] + at * g.source_strides[4])
-                       : 0.0f;
+        const bool there = inside && WITHIN(source_w + s * DILATION_W, g.source[2]);
+        value[s] = LOAD_IF(there, row, s * DILATION_W * COLUMN(g.source_strides));
       }
       UNROLL
       for (int r = 0; r < FILTER_H; ++r) {
@@ -252,17 +270,18 @@ KERNEL(THREADS) void depthwise_weights(GLOBAL const element* RESTRICT source, GL
 }
 
 // Adds the slices up, one filter element a thread.
-KERNEL(THREADS) void depthwise_sum(GLOBAL const float* RESTRICT partial, GLOBAL result* RESTRICT filter, Shape g) {
+KERNEL(THREADS) void depthwise_sum(GLOBAL const float* RESTRICT partial, GLOBAL result* RESTRICT filter, Shape given) {
+  USE_SHAPE;
   const i32 elements = g.channels * g.depth * g.filter_d * TAPS;
   const i32 element_at = GROUP_X * THREADS + THREAD;
   if (element_at >= elements) return;
   float total = 0.0f;
   for (i32 slice = 0; slice < g.slices; ++slice) total += partial[slice * elements + element_at];
-  const i32 s = element_at % FILTER_W, r = element_at / FILTER_W % FILTER_H, t = element_at / TAPS % g.filter_d;
+  const i32 t = element_at / TAPS % g.filter_d;
   const i32 which = element_at / TAPS / g.filter_d;
   const i32 channel = which / g.depth;
   STORE_RESULT(filter,
-               channel * g.filter_row + which % g.depth * g.filter_depth + t * g.filter_t + r * g.filter_h + s * g.filter_w,
+               channel * g.filter_row + which % g.depth * g.filter_depth + t * g.filter_t + element_at % TAPS * TAP,
                total);
 }
 
