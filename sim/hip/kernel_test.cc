@@ -1,5 +1,7 @@
 // Kernels, compiled through hiprtc and run as machine code of every architecture that the compiler knows.
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include "sim/hip/client_test.h"
 
@@ -176,6 +178,30 @@ TEST_F(KernelTest, KernelsThatTheProgramRegisters) {
   hip<void(void**)>("__hipUnregisterFatBinary")(binary);
   EXPECT_EQ(hip<Launch>("hipLaunchKernel")(&stand_in, {1, 1, 1}, {64, 1, 1}, parameters, 0, nullptr),
             Error::invalid_device_function);
+}
+
+TEST_F(KernelTest, SeveralThreadsAtOnce) {
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (unsigned seed : {31u, 32u, 33u, 34u}) {
+    threads.emplace_back([&wrong, seed, function = kernel("multiply")] {
+      void* x = nullptr;
+      int count = 64;
+      std::vector<float> a = numbers(64, seed), result(64);
+      Stream* stream = make_stream(k_stream_non_blocking);
+      for (int i = 0; i < 20; ++i) {
+        allocate(&x, 256);
+        copy_async(x, a.data(), 256, CopyKind::host_to_device, stream);
+        launch(function, 1, 64, stream, {&x, &count});
+        copy_async(result.data(), x, 256, CopyKind::device_to_host, stream);
+        if (synchronize(stream) != Error::success || result[63] != a[63] * 3.0f) ++wrong;
+        hip<Error(void*)>("hipFree")(x);
+      }
+      hip<Error(Stream*)>("hipStreamDestroy")(stream);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // hiprtc: a real one compiles (rtc_library.h). Programs get handles of ours, whose log tells when no compiler is here, when
 // it does not know the architecture, or when a failure was planned.
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,30 +20,38 @@ struct Program {
   std::string own_log;  // instead of the compiler's
 };
 
-// Without the runtime's lock: compiling is slow and concerns no card. `body` gets the real functions.
+std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Without the runtime's lock: compiling is slow and concerns no card. One call at a time all the same: hiprtc 5.2.3 crashes,
+// some times in ten, when its first calls come from several threads, and its compiler runs one compilation at a time anyway.
+// `body` gets the real functions.
 template <typename Body>
 RtcResult forward(const char* name, Body&& body) {
   {
     std::lock_guard lock(Runtime::instance().mutex);
     if (int planned = Runtime::instance().count_call(name); planned != 0) return RtcResult{planned};
   }
+  std::lock_guard lock(one_at_a_time());
   const RealHiprtc& real = real_hiprtc();
   return real.absent.empty() ? body(real) : RtcResult::internal_error;
 }
 
-// The value of an option that names an architecture, or empty.
-std::string_view architecture_in(std::string_view option) {
-  for (std::string_view prefix : {"--offload-arch=", "--gpu-architecture=", "--cuda-gpu-arch="}) {
-    if (option.starts_with(prefix)) return option.substr(prefix.size());
+// What follows the = of an option that names an architecture; nothing for other options.
+std::optional<std::string_view> architecture_in(std::string_view option) {
+  for (std::string_view name : {"--offload-arch", "--gpu-architecture", "--cuda-gpu-arch"}) {
+    if (option.starts_with(name)) return option.substr(std::min(name.size() + 1, option.size()));
   }
-  return {};
+  return std::nullopt;
 }
 
 // The program's options. Without an architecture the real hiprtc would ask its device for one, and has none.
 std::vector<std::string> complete_options(int count, const char* const* options) {
   std::vector<std::string> all(options, options + count);
   for (const std::string& option : all) {
-    if (!architecture_in(option).empty()) return all;
+    if (architecture_in(option)) return all;
   }
   std::lock_guard lock(Runtime::instance().mutex);
   DevicePointer device = Runtime::instance().current_device();
@@ -52,7 +62,7 @@ std::vector<std::string> complete_options(int count, const char* const* options)
 // The first architecture among the options that the compiler does not know, or empty.
 std::string unknown_architecture(const RealHiprtc& real, const std::vector<std::string>& options) {
   for (const std::string& option : options) {
-    std::string_view wanted = architecture_in(option);
+    std::string_view wanted = architecture_in(option).value_or("");
     wanted = wanted.substr(0, wanted.find(':'));
     bool known = real.architectures.empty() || wanted.empty();
     for (const std::string& name : real.architectures) known = known || name == wanted;

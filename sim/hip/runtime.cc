@@ -87,7 +87,9 @@ std::string Runtime::configure(std::string_view text) {
 }
 
 int Runtime::count_call(const char* call) {
-  ++statistics.calls[call];
+  auto counted = statistics.calls.find(std::string_view(call));
+  if (counted == statistics.calls.end()) counted = statistics.calls.emplace(call, 0).first;
+  ++counted->second;
   int code = 0;
   for (PlannedFailure& failure : settings.failures) {
     if (failure.call != call || failure.calls_left == 0 || --failure.calls_left != 0) continue;
