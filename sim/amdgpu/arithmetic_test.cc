@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "test_compiler.h"
+#include "architectures_test.h"
 
 namespace convoy::amdgpu::test {
 namespace {

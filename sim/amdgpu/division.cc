@@ -12,12 +12,12 @@ struct Format;
 template <>
 struct Format<float> {
   static constexpr int k_fraction_bits = 23, k_exponent_mask = 255;
-  static constexpr int k_scale = 64, k_far_apart = 96, k_small_numerator = 23;
+  static constexpr int k_scale = 64, k_far_apart = 96, k_small_numerator = 23, k_underflow = -150;
 };
 template <>
 struct Format<double> {
   static constexpr int k_fraction_bits = 52, k_exponent_mask = 2047;
-  static constexpr int k_scale = 128, k_far_apart = 768, k_small_numerator = 53;
+  static constexpr int k_scale = 128, k_far_apart = 768, k_small_numerator = 53, k_underflow = -1075;
 };
 
 template <typename T>
@@ -75,6 +75,7 @@ void run_div_scale(Wave& w, const Instruction& i) {
   w.write_mask(i.operands[1].index, unscale & w.exec());
 }
 
+// What div_scale has scaled is scaled back: up where the quotient is large (the denominator was scaled), down where it is tiny.
 template <typename T>
 void run_div_fmas(Wave& w, const Instruction& i) {
   Source<T> a, b, c;
@@ -83,8 +84,9 @@ void run_div_fmas(Wave& w, const Instruction& i) {
   c.fetch(w, i, 3);
   Word<T> result[64];
   for (int l = 0; l < w.width; l++) {
+    const int back = biased_exponent(c[l]) > Format<T>::k_exponent_mask / 2 ? Format<T>::k_scale : -Format<T>::k_scale;
     const T value = std::fma(a[l], b[l], c[l]);
-    result[l] = to_word(w.vcc() >> l & 1 ? std::ldexp(value, Format<T>::k_scale) : value);
+    result[l] = to_word(w.vcc() >> l & 1 ? std::ldexp(value, back) : value);
   }
   if constexpr (sizeof(T) == 8) {
     store64(w, i, result);
@@ -104,6 +106,9 @@ T div_fixup(T quotient, T denominator, T numerator) {
   if (both_zero || both_infinite) return std::copysign(T{NAN}, T{-1});
   if (denominator == 0 || std::isinf(numerator)) return std::copysign(T{INFINITY}, sign);
   if (std::isinf(denominator) || numerator == 0) return std::copysign(T{0}, sign);
+  if (biased_exponent(numerator) - biased_exponent(denominator) < Format<T>::k_underflow)
+    return std::copysign(T{0}, sign);
+  if (quotient != quotient) return std::copysign(T{INFINITY}, sign);  // the steps before have overflowed
   return std::copysign(quotient, sign);
 }
 

@@ -1,10 +1,11 @@
 // What must not go unnoticed: races, overruns, instructions without a meaning, wrong launches, damaged code objects.
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <thread>
 #include <vector>
 
-#include "test_compiler.h"
+#include "architectures_test.h"
 
 namespace convoy::amdgpu::test {
 namespace {
@@ -107,6 +108,26 @@ TEST_P(Faults, ALaunchMustFit) {
   EXPECT_NE(run("reverse_with_barrier", {0, 1, 256}).error().find("empty grid"), std::string::npos);
 }
 
+TEST_P(Faults, TheLastGroupMayBePartial) {
+  const auto module = compile("faults", GetParam());
+  ASSERT_TRUE(module);
+  std::vector<float> in(128, 1), out(128, 2);
+  Arguments arguments;
+  arguments << in.data() << out.data() << 128;
+  Launch launch;
+  launch.dims = {{2, 1, 1}, {64, 1, 1}, {100, 1, 1}};
+  launch.arguments = arguments.data();
+  launch.argument_bytes = arguments.size();
+  const auto done = module->launch(*module->kernel("copy_too_much"), launch);
+  ASSERT_TRUE(done) << done.error();
+  EXPECT_EQ(std::count(out.begin(), out.end(), 1.0F), 100);
+  EXPECT_EQ(out[100], 2);
+  launch.dims.threads[0] = 200;
+  const auto wrong = module->launch(*module->kernel("copy_too_much"), launch);
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().find("does not fit"), std::string::npos) << wrong.error();
+}
+
 TEST_P(Faults, LaunchesAtOnceDoNotMeet) {
   const auto module = compile("faults", GetParam());
   ASSERT_TRUE(module);
@@ -163,6 +184,38 @@ TEST_P(Loading, AnotherArchitectureIsRefused) {
   const auto module = Module::load(bytes.data(), bytes.size(), other);
   ASSERT_FALSE(module);
   EXPECT_EQ(module.error(), "the code object is for " + std::string(GetParam()) + ", the device is " + other);
+}
+
+// An offload bundle as clang-offload-bundler writes it.
+std::string bundle(const std::vector<std::pair<std::string, std::string>>& entries) {
+  std::string head = "__CLANG_OFFLOAD_BUNDLE__", body;
+  const auto number = [&](uint64_t value) { head.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  size_t head_size = 32;
+  for (const auto& [name, bytes] : entries) head_size += 24 + name.size();
+  number(entries.size());
+  for (const auto& [name, bytes] : entries) {
+    number(head_size + body.size());
+    number(bytes.size());
+    number(name.size());
+    head += name;
+    body += bytes;
+  }
+  return head + body;
+}
+
+TEST_P(Loading, ABundleIsSearched) {
+  const std::string wanted = std::string("hip-amdgcn-amd-amdhsa--") + GetParam() + ":xnack-";
+  const std::string bytes = bundle({{"host-x86_64-unknown-linux--", ""},
+                                    {"hip-amdgcn-amd-amdhsa--gfx90", "not it"},
+                                    {wanted, compiled_bytes("faults", GetParam())}});
+  EXPECT_EQ(code_object_size(bytes.data()), bytes.size());
+  const auto module = Module::load(bytes.data(), bytes.size(), GetParam());
+  ASSERT_TRUE(module) << module.error();
+  EXPECT_TRUE((*module)->kernel("reverse_with_barrier"));
+  const auto other = Module::load(bytes.data(), bytes.size(), "gfx803");
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().find("no code object for gfx803"), std::string::npos) << other.error();
+  for (size_t size = 0; size < 200; size++) EXPECT_FALSE(Module::load(bytes.data(), size, GetParam())) << size;
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, Loading, testing::Values("gfx900", "gfx1100"),

@@ -43,6 +43,7 @@ class OneWave {
   void set(uint32_t reg, uint32_t value) {
     for (int lane = 0; lane < wave_.width; lane++) wave_.vgpr(reg)[lane] = value;
   }
+  void allow(const Range& range) { memory_.push_back(range); }
   // Empty, or the fault.
   std::string run(const std::string& text) {
     const auto i = parse(text, 4, code_);
@@ -169,6 +170,55 @@ TEST(Instruction, ComparesGiveMasks) {
   EXPECT_EQ(w.wave().pair(4), 1u);
   ASSERT_EQ(w.run("v_cmpx_le_f32_e32 vcc, 6.0, v1"), "");
   EXPECT_EQ(w.wave().exec(), 0xc0u);
+}
+
+TEST(Instruction, CarriesGoOutAndIn) {
+  OneWave w(906, 64);
+  for (uint32_t lane = 0; lane < 64; lane++) w.wave().vgpr(1)[lane] = lane % 2 ? ~0u : 1;
+  ASSERT_EQ(w.run("v_add_co_u32_e32 v0, vcc, 1, v1"), "");
+  EXPECT_EQ(w.wave().vcc(), 0xaaaaaaaaaaaaaaaa);
+  ASSERT_EQ(w.run("v_addc_co_u32_e32 v0, vcc, 0, v1, vcc"), "");
+  EXPECT_EQ(w.result(0), 1u);
+  EXPECT_EQ(w.result(1), 0u);
+  EXPECT_EQ(w.wave().vcc(), 0xaaaaaaaaaaaaaaaa);
+  ASSERT_EQ(w.run("v_subrev_co_u32_e32 v0, vcc, 2, v1"), "");
+  EXPECT_EQ(w.result(0), ~0u);
+  EXPECT_EQ(w.wave().vcc(), 0x5555555555555555);
+  ASSERT_EQ(w.run("v_mad_u64_u32 v[2:3], s[6:7], v1, 1, -1"), "");
+  EXPECT_EQ(w.wave().vgpr(2)[0], 0u);
+  EXPECT_EQ(w.wave().pair(6), ~0ull);
+  ASSERT_EQ(w.run("v_mad_u64_u32 v[2:3], s[6:7], v1, 1, 0"), "");
+  EXPECT_EQ(w.wave().pair(6), 0u);
+}
+
+TEST(Instruction, MemoryHasEdges) {
+  alignas(16) uint32_t cells[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  const auto begin = reinterpret_cast<uint64_t>(cells);
+  OneWave w(906, 64);
+  w.allow({begin, begin + sizeof cells});
+  w.wave().set_exec(1);
+  const auto load_at = [&](uint64_t address) {
+    w.set(2, static_cast<uint32_t>(address));
+    w.set(3, static_cast<uint32_t>(address >> 32));
+    return w.run("global_load_dwordx4 v[4:7], v[2:3], off");
+  };
+  EXPECT_EQ(load_at(begin + 16), "");
+  EXPECT_EQ(w.wave().vgpr(7)[0], 8u);
+  EXPECT_NE(load_at(begin + 20).find("20 bytes past its start"), std::string::npos);
+  EXPECT_NE(load_at(begin - 4).find("no allocation below"), std::string::npos);
+  EXPECT_NE(load_at(~0ull - 7), "");
+  w.wave().scalars[8] = static_cast<uint32_t>(begin);
+  w.wave().scalars[9] = static_cast<uint32_t>(begin >> 32);
+  w.wave().scalars[10] = 24;  // a buffer of six words
+  w.wave().scalars[11] = 0x27000;
+  w.set(1, 16);
+  ASSERT_EQ(w.run("buffer_load_dwordx4 v[4:7], v1, s[8:11], 0 offen"), "");
+  EXPECT_EQ(w.wave().vgpr(5)[0], 6u);
+  EXPECT_EQ(w.wave().vgpr(6)[0], 0u);  // outside of the descriptor
+  ASSERT_EQ(w.run("buffer_store_dword v1, v1, s[8:11], 0 offen offset:8"), "");
+  EXPECT_EQ(cells[6], 7u);
+  ASSERT_EQ(w.run("buffer_store_dword v1, v1, s[8:11], 0 offen offset:4"), "");
+  EXPECT_EQ(cells[5], 16u);
 }
 
 TEST(Instruction, OfScalars) {

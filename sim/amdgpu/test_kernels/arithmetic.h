@@ -89,6 +89,9 @@ EVERYWHERE void floats(Results& r, const Word* in) {
   r.put(static_cast<float>(wide)), r.put(static_cast<float>(static_cast<SignedWide>(wide))), r.put(static_cast<SignedWide>(f * 1e3f));
   r.put(f < g), r.put(f <= g), r.put(f == g), r.put(!(f >= g)), r.put(any != any), r.put(__builtin_isinf(any) != 0);
   r.put(__builtin_copysignf(f, g));
+  // Exponents far apart, the quotient still a normal number: whether denormals count is the kernel's mode, which is not modelled.
+  const auto spread = [](Word x) { return __builtin_bit_cast(float, (x & 0xbfffffff) | 0x20000000); };
+  r.put(spread(a) / spread(in[1]));
   r.put(__builtin_bit_cast(float, a << 16) * g);  // bf16 is the upper half of a float
 }
 
@@ -99,6 +102,9 @@ EVERYWHERE void doubles(Results& r, const Word* in) {
   r.put(static_cast<int>(x)), r.put(static_cast<double>(static_cast<int>(in[0]))), r.put(static_cast<double>(f));
   r.put(static_cast<double>(static_cast<Wide>(in[0]) << 32 | in[1])), r.put(static_cast<SignedWide>(x * 1e5));
   r.put(static_cast<float>(x * 1e3)), r.put(__builtin_fmin(x, y)), r.put(x < y);
+  // Any bits: infinities, denormals, quotients that are neither.
+  const auto any = [](Word high, Word low) { return __builtin_bit_cast(double, static_cast<Wide>(high) << 32 | low); };
+  r.put(any(in[0], in[1]) / any(in[2], in[3])), r.put(any(in[0], in[1]) * any(in[2], in[3]));
 }
 
 #if defined(__AMDGCN__) || defined(__FLT16_MAX__)

@@ -1,5 +1,5 @@
-// What test_compiler.h declares.
-#include "test_compiler.h"
+// What architectures_test.h declares.
+#include "architectures_test.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
