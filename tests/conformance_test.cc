@@ -1,11 +1,11 @@
-// Conformance of GPU solvers on one device: every problem of the lists that a solver takes, against the reference on the host.
-// By hand, on a real card, with any list (device names as `convoy` takes them):
+// Conformance of GPU solvers on one device: every problem that a solver takes, against the reference on the host. CMakeLists.txt
+// says which lists each device gets. By hand, on a real card, with any list (device names as `convoy` takes them):
 //
-//   conformance_test --device cuda:0 --shapes shapes/model-layers.tsv --solver direct
+//   conformance_test --device cuda:0 --solver direct --shapes shapes/model-layers.tsv
 //   conformance_test --device opencl:0 --problem fwd:f32:nchw:n1c1h46400w46400:k1r3s3:pad1x1:stride1x1:dil1x1:g1
 //
-// The second has more than 2^31 elements and wants 9 GB twice on the device and three times on the host. AMD architectures are
-// tested on the simulator only, "sim:gfx1030". Exit status 77: the device is not here, which is no pass.
+// The second has more than 2^31 elements: 17 GB on the device, 35 GB on the host, a few minutes. AMD architectures are tested
+// on the simulator only, "sim:gfx1030". Exit status 77: the device is not here, which is no pass.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -25,19 +25,14 @@ namespace {
 
 constexpr int k_device_is_absent = 77;
 
-struct Arguments {
-  std::string device, solver;
-  std::vector<std::string> shapes;
-  std::vector<Problem> problems;
-};
-
-// The lists of the everyday test. On those of the first every choice is tried, and twice.
-constexpr const char* k_choices_list = "shapes/conformance-choices.txt";
-constexpr const char* k_lists[] = {"shapes/conformance.txt", "shapes/edge-cases.txt"};
-
 struct Entry {
   Problem problem;
-  bool all_choices;
+  bool all_choices;  // each choice of a solver, twice; else the solver's own, once
+};
+
+struct Arguments {
+  std::string device, solver;
+  std::vector<Entry> entries;
 };
 
 class Fixture {
@@ -135,35 +130,18 @@ class SolverTest : public testing::Test {
   Fixture& fixture_;
 };
 
-Result<std::vector<Problem>> read_list(const std::string& path) {
+Result<void> read_list(const char* path, bool all_choices, std::vector<Entry>& entries) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  if (!file) return fail(ErrorCode::io, path + " cannot be read");
+  if (!file) return fail(ErrorCode::io, fmt::format("{} cannot be read", path));
   const ProblemList list = read_problems(text.str(), path);
   if (!list.errors.empty()) {
-    return fail(ErrorCode::invalid_argument, list.errors.front().source + ": " + list.errors.front().message);
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{}: {}", list.errors.front().source, list.errors.front().message));
   }
-  std::vector<Problem> problems;
-  for (const SourcedProblem& sourced : list.problems) problems.push_back(sourced.problem);
-  return problems;
-}
-
-Result<std::vector<Entry>> entries_for(const Arguments& arguments) {
-  std::vector<Entry> entries;
-  for (const Problem& problem : arguments.problems) entries.push_back({problem, true});
-  std::vector<std::string> paths = arguments.shapes;
-  if (paths.empty() && entries.empty()) {
-    const std::string root = std::string(CONVOY_SOURCE_DIR) + "/";
-    CONVOY_TRY(const std::vector<Problem> thorough, read_list(root + k_choices_list));
-    for (const Problem& problem : thorough) entries.push_back({problem, true});
-    for (const char* list : k_lists) paths.push_back(root + list);
-  }
-  for (const std::string& path : paths) {
-    CONVOY_TRY(const std::vector<Problem> problems, read_list(path));
-    for (const Problem& problem : problems) entries.push_back({problem, false});
-  }
-  return entries;
+  for (const SourcedProblem& sourced : list.problems) entries.push_back({sourced.problem, all_choices});
+  return {};
 }
 
 Result<Arguments> read_arguments(int count, char** values) {
@@ -176,16 +154,19 @@ Result<Arguments> read_arguments(int count, char** values) {
       arguments.device = value;
     } else if (name == "--solver") {
       arguments.solver = value;
-    } else if (name == "--shapes") {
-      arguments.shapes.emplace_back(value);
+    } else if (name == "--shapes" || name == "--choices") {
+      CONVOY_CHECK(read_list(value, name == "--choices", arguments.entries));
     } else if (name == "--problem") {
       CONVOY_TRY(const Problem problem, parse_problem(value));
-      arguments.problems.push_back(problem);
+      arguments.entries.push_back({problem, true});
     } else {
-      return fail(ErrorCode::invalid_argument, fmt::format("{} is none of --device --solver --shapes --problem", name));
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("{} is none of --device --solver --shapes --choices --problem", name));
     }
   }
   if (arguments.device.empty()) return fail(ErrorCode::invalid_argument, "--device is missing, such as sim:gfx1030");
+  if (arguments.entries.empty())
+    return fail(ErrorCode::invalid_argument, "no problem: --shapes, --choices or --problem");
   return arguments;
 }
 
@@ -203,14 +184,9 @@ void register_solvers(const Arguments& arguments, Fixture& fixture) {
 }
 
 int run(int count, char** values) {
-  const auto arguments = read_arguments(count, values);
+  auto arguments = read_arguments(count, values);
   if (!arguments) {
     std::cerr << arguments.error().message << "\n";
-    return 2;
-  }
-  auto entries = entries_for(*arguments);
-  if (!entries) {
-    std::cerr << entries.error().message << "\n";
     return 2;
   }
   auto device = open_device(arguments->device);
@@ -218,7 +194,7 @@ int run(int count, char** values) {
     std::cout << fmt::format("skipped, {} is not here: {}\n", arguments->device, device.error().message);
     return k_device_is_absent;
   }
-  Fixture fixture(std::move(*device), std::move(*entries));
+  Fixture fixture(std::move(*device), std::move(arguments->entries));
   register_solvers(*arguments, fixture);
   return RUN_ALL_TESTS();
 }

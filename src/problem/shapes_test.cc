@@ -34,8 +34,9 @@ TEST(Shapes, EveryRowIsUnderstood) {
     std::size_t problems;  // each once, -F 0 counting three
     std::int64_t occurrences;
   } table[] = {
-      {"real-problems.tsv", 115, 127, 127}, {"demo.tsv", 33, 37, 37},       {"model-layers.tsv", 288, 279, 288},
-      {"edge-cases.txt", 72, 72, 72},       {"seed-sizes.txt", 12, 12, 12},
+      {"real-problems.tsv", 115, 127, 127},    {"demo.tsv", 33, 37, 37},       {"model-layers.tsv", 288, 279, 288},
+      {"edge-cases.txt", 72, 72, 72},          {"seed-sizes.txt", 12, 12, 12}, {"conformance.txt", 113, 113, 113},
+      {"conformance-choices.txt", 24, 24, 24},
   };
   const std::string readme = read("shapes/README.md");
   for (const auto& row : table) {
