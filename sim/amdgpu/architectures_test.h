@@ -1,6 +1,7 @@
 // Compiles the kernels of tests when they run, with clang-15. GPU machine code is not kept in the repository.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,9 +38,9 @@ class Arguments {
  public:
   template <typename T>
   Arguments& operator<<(T value) {
-    bytes_.resize((bytes_.size() + sizeof value - 1) / sizeof value * sizeof value);
-    const auto* begin = reinterpret_cast<const char*>(&value);
-    bytes_.insert(bytes_.end(), begin, begin + sizeof value);
+    const size_t at = (bytes_.size() + sizeof value - 1) / sizeof value * sizeof value;
+    bytes_.resize(at + sizeof value);
+    std::memcpy(bytes_.data() + at, &value, sizeof value);
     return *this;
   }
   const void* data() const { return bytes_.data(); }

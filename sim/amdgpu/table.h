@@ -29,6 +29,13 @@ inline bool cpu_has_avx2() {
 }
 #endif
 
+// In front of a loop over lanes: the destination is apart from the sources, or the very same register. Clang finds out by itself.
+#if defined(__clang__)
+#define CONVOY_LANES_ARE_APART
+#else
+#define CONVOY_LANES_ARE_APART _Pragma("GCC ivdep")
+#endif
+
 // A result that is saturated already: the instruction's clamp asks for nothing more.
 template <typename T>
 struct Saturated {
@@ -126,7 +133,7 @@ struct Lanes {
     if constexpr (k_in_place) {
       if (!i.modified && w.exec() == w.full()) {
         uint32_t* destination = w.vgpr(i.operands[0].index);
-#pragma GCC ivdep
+        CONVOY_LANES_ARE_APART
         for (int l = 0; l < width; l++) destination[l] = result(apply_lane<F>(a, b, c, l));
         return;
       }
