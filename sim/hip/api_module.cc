@@ -150,20 +150,20 @@ CONVOY_HIP_EXPORT Error hipModuleLaunchKernel(Function* function, unsigned group
 }
 
 // hip_ext.h declares these two without extern "C": programs look for their C++ names.
-using u32 = std::uint32_t;
-using LaunchInThreads = Error(Function*, u32, u32, u32, u32, u32, u32, std::size_t, Stream*, void**, void**, Event*,
-                              Event*, u32);
-using LaunchInThreadsOfHcc = Error(Function*, u32, u32, u32, u32, u32, u32, std::size_t, Stream*, void**, void**,
-                                   Event*, Event*);
+using Count = std::uint32_t;
+using LaunchInThreads = Error(Function*, Count, Count, Count, Count, Count, Count, std::size_t, Stream*, void**, void**,
+                              Event*, Event*, Count);
+using LaunchInThreadsOfHcc = Error(Function*, Count, Count, Count, Count, Count, Count, std::size_t, Stream*, void**,
+                                   void**, Event*, Event*);
 CONVOY_HIP_EXPORT LaunchInThreads hipExtModuleLaunchKernel __asm__(
     "_Z24hipExtModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_j");
 CONVOY_HIP_EXPORT LaunchInThreadsOfHcc hipHccModuleLaunchKernel __asm__(
     "_Z24hipHccModuleLaunchKernelP18ihipModuleSymbol_tjjjjjjmP12ihipStream_tPPvS4_P11ihipEvent_tS6_");
 
-CONVOY_HIP_EXPORT Error hipExtModuleLaunchKernel(Function* function, u32 threads_x, u32 threads_y, u32 threads_z,
-                                                 u32 size_x, u32 size_y, u32 size_z, std::size_t dynamic_lds,
+CONVOY_HIP_EXPORT Error hipExtModuleLaunchKernel(Function* function, Count threads_x, Count threads_y, Count threads_z,
+                                                 Count size_x, Count size_y, Count size_z, std::size_t dynamic_lds,
                                                  Stream* handle, void** parameters, void** extra, Event* start,
-                                                 Event* stop, u32) {
+                                                 Event* stop, Count) {
   return call(__func__, k_needs_health, [&](Runtime& runtime) {
     std::shared_ptr<Stream> stream = find_stream(runtime, handle);
     if (stream == nullptr) return Error::invalid_handle;
@@ -178,8 +178,8 @@ CONVOY_HIP_EXPORT Error hipExtModuleLaunchKernel(Function* function, u32 threads
   });
 }
 
-CONVOY_HIP_EXPORT Error hipHccModuleLaunchKernel(Function* function, u32 threads_x, u32 threads_y, u32 threads_z,
-                                                 u32 size_x, u32 size_y, u32 size_z, std::size_t dynamic_lds,
+CONVOY_HIP_EXPORT Error hipHccModuleLaunchKernel(Function* function, Count threads_x, Count threads_y, Count threads_z,
+                                                 Count size_x, Count size_y, Count size_z, std::size_t dynamic_lds,
                                                  Stream* stream, void** parameters, void** extra, Event* start,
                                                  Event* stop) {
   return hipExtModuleLaunchKernel(function, threads_x, threads_y, threads_z, size_x, size_y, size_z, dynamic_lds,

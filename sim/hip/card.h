@@ -31,7 +31,7 @@ DeviceProperties properties_of(const Card& card, int ordinal, std::uint64_t memo
 // Empty where the stand-in has no answer. gcn_arch_name is no number: the caller's business.
 std::optional<int> attribute_of(const DeviceProperties& properties, Attribute attribute);
 
-constexpr std::size_t k_local_memory = 64 * 1024;
+constexpr std::size_t k_local_memory = 65536;
 constexpr unsigned k_max_threads = 1024;
 
 }  // namespace convoy::hip

@@ -93,10 +93,8 @@ Stream* make_stream(unsigned flags) {
 
 Error launch(Function* function, std::uint32_t groups, std::uint32_t group_size, Stream* stream,
              std::vector<void*> parameters) {
-  using u32 = std::uint32_t;
-  using Signature = Error(Function*, u32, u32, u32, u32, u32, u32, u32, Stream*, void**, void**);
-  return hip<Signature>("hipModuleLaunchKernel")(function, groups, 1, 1, group_size, 1, 1, 0, stream, parameters.data(),
-                                                 nullptr);
+  return hip<LaunchKernel>("hipModuleLaunchKernel")(function, groups, 1, 1, group_size, 1, 1, 0, stream,
+                                                    parameters.data(), nullptr);
 }
 
 const Code& kernels_for(const std::string& architecture) {

@@ -35,6 +35,10 @@ Signature* hip(const char* name) {
   return reinterpret_cast<Signature*>(symbol(name));
 }
 
+// hipModuleLaunchKernel
+using LaunchKernel = Error(Function*, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t,
+                           std::uint32_t, std::uint32_t, Stream*, void**, void**);
+
 int configure(const std::string& switches);
 // The number at the end of the report's line that starts so; 0: there is no such line.
 std::uint64_t counter(std::string_view start_of_line);

@@ -31,17 +31,17 @@ TEST_P(EveryArchitecture, AddsVectors) {
 }
 
 TEST_P(EveryArchitecture, MultipliesMatrices) {
-  int m = 37, n = 21, k = 50;
-  std::vector<float> a = numbers(37 * 50, 3), b = numbers(50 * 21, 4);
-  float *x = device_floats(a.size()), *y = device_floats(b.size()), *product = device_floats(37 * 21);
+  constexpr std::size_t k_m = 37, k_n = 21, k_k = 50;
+  int m = k_m, n = k_n, k = k_k;
+  std::vector<float> a = numbers(k_m * k_k, 3), b = numbers(k_k * k_n, 4);
+  float *x = device_floats(a.size()), *y = device_floats(b.size()), *product = device_floats(k_m * k_n);
   copy(x, a.data(), a.size() * sizeof(float), CopyKind::host_to_device);
   copy(y, b.data(), b.size() * sizeof(float), CopyKind::host_to_device);
-  using u32 = std::uint32_t;
-  using Launch = Error(Function*, u32, u32, u32, u32, u32, u32, u32, Stream*, void**, void**);
   void* parameters[] = {&x, &y, &product, &m, &n, &k};
-  ASSERT_EQ(hip<Launch>("hipModuleLaunchKernel")(kernel("gemm"), 3, 2, 1, 256, 1, 1, 0, nullptr, parameters, nullptr),
-            Error::success);
-  std::vector<float> result = read(product, 37 * 21);
+  ASSERT_EQ(
+      hip<LaunchKernel>("hipModuleLaunchKernel")(kernel("gemm"), 3, 2, 1, 256, 1, 1, 0, nullptr, parameters, nullptr),
+      Error::success);
+  std::vector<float> result = read(product, k_m * k_n);
   for (int row = 0; row < m; ++row) {
     for (int column = 0; column < n; ++column) {
       double sum = 0;
@@ -78,10 +78,8 @@ TEST_F(KernelTest, ArgumentsAsOneBlock) {
   } block{x, x, sum, 64};  // padded to 32 bytes, the kernel reads 28
   std::size_t bytes = sizeof block;
   void* extra[] = {reinterpret_cast<void*>(1), &block, reinterpret_cast<void*>(2), &bytes, reinterpret_cast<void*>(3)};
-  using u32 = std::uint32_t;
-  using Launch = Error(Function*, u32, u32, u32, u32, u32, u32, u32, Stream*, void**, void**);
   auto launch_block = [&] {
-    return hip<Launch>("hipModuleLaunchKernel")(kernel("add"), 1, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra);
+    return hip<LaunchKernel>("hipModuleLaunchKernel")(kernel("add"), 1, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra);
   };
   ASSERT_EQ(launch_block(), Error::success);
   EXPECT_EQ(read(sum, 64)[63], 2 * a[63]);
@@ -103,10 +101,8 @@ TEST_F(KernelTest, LaunchesThatNoCardTakes) {
 }
 
 Error launch_with_lds(Function* function, std::uint32_t lds, float* x) {
-  using u32 = std::uint32_t;
-  using Launch = Error(Function*, u32, u32, u32, u32, u32, u32, u32, Stream*, void**, void**);
   void* parameters[] = {&x};
-  return hip<Launch>("hipModuleLaunchKernel")(function, 2, 1, 1, 128, 1, 1, lds, nullptr, parameters, nullptr);
+  return hip<LaunchKernel>("hipModuleLaunchKernel")(function, 2, 1, 1, 128, 1, 1, lds, nullptr, parameters, nullptr);
 }
 
 TEST_F(KernelTest, LocalMemoryThatTheLaunchAsksFor) {
