@@ -110,7 +110,11 @@ const uint32_t* modify(Wave& w, const Instruction& i, int operand, const uint32_
   return lane;
 }
 
-void store_lanes(uint32_t* destination, const uint32_t* result, uint64_t lanes) {
+void store_lanes(const Wave& w, uint32_t* destination, const uint32_t* result, uint64_t lanes) {
+  if (lanes == w.full()) {
+    std::memcpy(destination, result, 4 * static_cast<size_t>(w.width));
+    return;
+  }
   for (; lanes; lanes &= lanes - 1) {
     const int lane = std::countr_zero(lanes);
     destination[lane] = result[lane];
@@ -163,7 +167,7 @@ void fetch64(Wave& w, const Instruction& i, int operand, uint64_t* store, bool i
 }
 
 void store_plain(Wave& w, const Instruction& i, uint16_t index, const uint32_t* result) {
-  store_lanes(w.vgpr(index), result, written_lanes(w, i));
+  store_lanes(w, w.vgpr(index), result, written_lanes(w, i));
 }
 
 void store32(Wave& w, const Instruction& i, const uint32_t* result, Finish finish) {
@@ -186,7 +190,7 @@ void store32(Wave& w, const Instruction& i, const uint32_t* result, Finish finis
     for (int l = 0; l < w.width; l++) finished[l] = merge(destination[l], result[l], i);
     result = finished;
   }
-  store_lanes(destination, result, written_lanes(w, i));
+  store_lanes(w, destination, result, written_lanes(w, i));
 }
 
 void store16(Wave& w, const Instruction& i, const uint32_t* result, Finish finish) {
@@ -202,7 +206,7 @@ void store16(Wave& w, const Instruction& i, const uint32_t* result, Finish finis
     // Before gfx10 a 16-bit result clears the upper half.
     finished[l] = half << shift | (keeps_rest ? destination[l] & ~(0xffffu << shift) : 0);
   }
-  store_lanes(destination, finished, written_lanes(w, i));
+  store_lanes(w, destination, finished, written_lanes(w, i));
 }
 
 void store64(Wave& w, const Instruction& i, const uint64_t* result) {
