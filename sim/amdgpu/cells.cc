@@ -16,7 +16,7 @@ uint32_t with_high(uint32_t word, uint32_t half) {
 void load_part(uint32_t* reg, const uint8_t* memory, Cell cell) {
   uint16_t half = memory[0];
   if (bytes_of(cell) == 2) std::memcpy(&half, memory, 2);
-  const auto byte_with_sign = static_cast<uint32_t>(static_cast<int8_t>(half));
+  const auto byte_with_sign = static_cast<uint32_t>(int32_t{static_cast<int8_t>(half)});
   switch (cell) {
     case Cell::i8: *reg = byte_with_sign; break;
     case Cell::i16: *reg = static_cast<uint32_t>(static_cast<int16_t>(half)); break;

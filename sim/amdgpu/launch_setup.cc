@@ -145,15 +145,16 @@ void set_thread_ids(const Job& job, const std::array<uint32_t, 3>& size, uint32_
 
 }  // namespace
 
-Job::Job(const Kernel& kernel_, const Launch& launch_, const CodeObject& object_, const Code& code_, int generation_)
-    : kernel(kernel_),
-      launch(launch_),
-      object(object_),
-      code(code_),
-      generation(generation_),
-      width(generation_ >= 1000 && kernel_.wave32 ? 32 : 64),
-      lds_bytes(lds_size(kernel_, launch_)),
-      arguments(all_arguments(kernel_, launch_)) {
+Job::Job(const Kernel& launched, const Launch& how, const CodeObject& loaded, const Code& decoded,
+         int target_generation)
+    : kernel(launched),
+      launch(how),
+      object(loaded),
+      code(decoded),
+      generation(target_generation),
+      width(target_generation >= 1000 && launched.wave32 ? 32 : 64),
+      lds_bytes(lds_size(launched, how)),
+      arguments(all_arguments(launched, how)) {
   fill_packet(*this);
   // amd_queue_t: group_segment_aperture_base_hi and private_segment_aperture_base_hi.
   queue[8] = k_shared_aperture | static_cast<uint64_t>(k_private_aperture) << 32;

@@ -26,7 +26,7 @@ struct Job {
   std::array<uint64_t, 16> queue{};  // as much of amd_queue_t as code reads: the apertures
   std::vector<Range> memory;         // sorted; empty: no checks
 
-  Job(const Kernel& kernel, const Launch& launch, const CodeObject& object, const Code& code, int generation);
+  Job(const Kernel& launched, const Launch& how, const CodeObject& loaded, const Code& decoded, int target_generation);
   Job(const Job&) = delete;  // `memory` and the packet point into it
   Job& operator=(const Job&) = delete;
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #ifdef __AMDGCN__
-#define EVERYWHERE __attribute__((device)) static inline
-#define MEMBER __attribute__((device))
+#define CONVOY_ANYWHERE __attribute__((device)) static inline
+#define CONVOY_DEVICE __attribute__((device))
 #else
-#define EVERYWHERE [[maybe_unused]] static inline
-#define MEMBER
+#define CONVOY_ANYWHERE [[maybe_unused]] static inline
+#define CONVOY_DEVICE
 #endif
 
 namespace arithmetic {
@@ -22,24 +22,24 @@ constexpr int k_most_results = 400;
 struct Results {
   Word* out;
   int thread, threads, count;
-  MEMBER void put(Word value) { out[count++ * threads + thread] = value; }
-  MEMBER void put(int value) { put(static_cast<Word>(value)); }
-  MEMBER void put(bool value) { put(static_cast<Word>(value)); }
-  MEMBER void put(Wide value) {
+  CONVOY_DEVICE void put(Word value) { out[count++ * threads + thread] = value; }
+  CONVOY_DEVICE void put(int value) { put(static_cast<Word>(value)); }
+  CONVOY_DEVICE void put(bool value) { put(static_cast<Word>(value)); }
+  CONVOY_DEVICE void put(Wide value) {
     put(static_cast<Word>(value));
     put(static_cast<Word>(value >> 32));
   }
-  MEMBER void put(SignedWide value) { put(static_cast<Wide>(value)); }
-  MEMBER void put(float value) { put(value != value ? 0x7fc00000u : __builtin_bit_cast(Word, value)); }
-  MEMBER void put(double value) { put(value != value ? 0x7ff8000000000000ull : __builtin_bit_cast(Wide, value)); }
+  CONVOY_DEVICE void put(SignedWide value) { put(static_cast<Wide>(value)); }
+  CONVOY_DEVICE void put(float value) { put(value != value ? 0x7fc00000u : __builtin_bit_cast(Word, value)); }
+  CONVOY_DEVICE void put(double value) { put(value != value ? 0x7ff8000000000000ull : __builtin_bit_cast(Wide, value)); }
 };
 
-EVERYWHERE float moderate(Word x) {
+CONVOY_ANYWHERE float moderate(Word x) {
   const float fraction = static_cast<float>(static_cast<int>(x % 20001) - 10000) * 0.00123f;
   return fraction + static_cast<float>((x >> 20) & 1) * 1e3f;
 }
 
-EVERYWHERE void integers(Results& r, Word a, Word b, Word c) {
+CONVOY_ANYWHERE void integers(Results& r, Word a, Word b, Word c) {
   const int sa = static_cast<int>(a), sb = static_cast<int>(b), sc = static_cast<int>(c), divisor = static_cast<int>(b >> 1 | 1);
   const Word s = c & 31;
   r.put(a + b), r.put(a - b), r.put(a * b), r.put(a + b + c), r.put((a + b) << s), r.put((a << (s & 7)) + b);
@@ -63,7 +63,7 @@ EVERYWHERE void integers(Results& r, Word a, Word b, Word c) {
   r.put(dot);
 }
 
-EVERYWHERE void wide_integers(Results& r, Wide a, Wide b) {
+CONVOY_ANYWHERE void wide_integers(Results& r, Wide a, Wide b) {
   const Word s = static_cast<Word>(b >> 32);
   const auto sa = static_cast<SignedWide>(a), sb = static_cast<SignedWide>(b);
   const Word a_high = static_cast<Word>(a >> 32), a_low = static_cast<Word>(a);
@@ -76,7 +76,7 @@ EVERYWHERE void wide_integers(Results& r, Wide a, Wide b) {
   r.put(sa < sb ? sa : sb), r.put(a < b ? a : b), r.put(a <= b), r.put(sa == sb), r.put(sa > sb);
 }
 
-EVERYWHERE void floats(Results& r, const Word* in) {
+CONVOY_ANYWHERE void floats(Results& r, const Word* in) {
   const Word a = in[0];
   const float f = moderate(in[0]), g = moderate(in[1]), e = moderate(in[2]), any = __builtin_bit_cast(float, a);
   r.put(f + g), r.put(f - g), r.put(f * g), r.put(g != 0 ? f / g : 1), r.put(f / 3.0f), r.put(1.0f / (f + 11111.f));
@@ -95,7 +95,7 @@ EVERYWHERE void floats(Results& r, const Word* in) {
   r.put(__builtin_bit_cast(float, a << 16) * g);  // bf16 is the upper half of a float
 }
 
-EVERYWHERE void doubles(Results& r, const Word* in) {
+CONVOY_ANYWHERE void doubles(Results& r, const Word* in) {
   const float f = moderate(in[0]);
   const double x = f * 1.0e-3 + moderate(in[1]), y = moderate(in[2]) + 0.37;
   r.put(x + y), r.put(x * y), r.put(x / y), r.put(__builtin_fma(x, y, static_cast<double>(f))), r.put(__builtin_floor(x));
@@ -110,9 +110,9 @@ EVERYWHERE void doubles(Results& r, const Word* in) {
 #if defined(__AMDGCN__) || defined(__FLT16_MAX__)
 using Half = _Float16;
 
-EVERYWHERE Word bits(Half x) { return __builtin_bit_cast(unsigned short, x); }
+CONVOY_ANYWHERE Word bits(Half x) { return __builtin_bit_cast(unsigned short, x); }
 
-EVERYWHERE void halves(Results& r, const Word* in) {
+CONVOY_ANYWHERE void halves(Results& r, const Word* in) {
   const float f = moderate(in[0]), g = moderate(in[1]), e = moderate(in[2]);
   const Half p = static_cast<Half>(f), q = static_cast<Half>(g), s = static_cast<Half>(e);
   const Half sum = p + q, product = p * s, other = q * s, rest = q - s;
@@ -124,7 +124,7 @@ EVERYWHERE void halves(Results& r, const Word* in) {
 #endif
 
 // Memory of the thread itself, indexed at run time; loops whose length the data decides; a switch.
-EVERYWHERE void control(Results& r, const Word* in) {
+CONVOY_ANYWHERE void control(Results& r, const Word* in) {
   const Word a = in[0], b = in[1], c = in[2], d = in[3];
   Word array[16], sum = 0;
   for (Word k = 0; k < 16; k++) array[k] = a * (k + 1) + b;
@@ -154,7 +154,7 @@ EVERYWHERE void control(Results& r, const Word* in) {
 }
 
 // Returns the number of results.
-EVERYWHERE int compute(const Word* inputs, Word* out, int thread, int threads) {
+CONVOY_ANYWHERE int compute(const Word* inputs, Word* out, int thread, int threads) {
   Results r{out, thread, threads, 0};
   const Word* in = inputs + static_cast<SignedWide>(thread) * k_inputs;
   integers(r, in[0], in[1], in[2]);
