@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <utility>
 
 #include "sim/hip/queue.h"
 
@@ -43,6 +44,28 @@ int usual_failure(std::string_view call) {
 
 void append_line(std::string& text, std::string_view name, std::string_view what, std::uint64_t number) {
   text.append(name).append(what).append(" ").append(std::to_string(number)).append("\n");
+}
+
+// The classes are counted with CONVOY_SIM_STATISTICS=1 only.
+void append_executed(std::string& text, const amdgpu::Statistics& executed) {
+  append_line(text, "wave instructions", "", executed.instructions);
+  const std::pair<const char*, std::uint64_t> classes[] = {
+      {"valu", executed.valu},
+      {"fma", executed.fma},
+      {"salu", executed.salu},
+      {"smem", executed.smem},
+      {"vmem", executed.vmem},
+      {"lds", executed.lds},
+      {"barrier", executed.barrier},
+      {"flops", executed.flops},
+      {"lds cycles", executed.lds_cycles},
+      {"lds cycles at least", executed.lds_cycles_least},
+      {"memory lines", executed.memory_lines},
+      {"memory lines at least", executed.memory_lines_least},
+  };
+  for (const auto& [name, count] : classes) {
+    if (count != 0) append_line(text, "executed ", name, count);
+  }
 }
 
 }  // namespace
@@ -163,7 +186,7 @@ std::string Runtime::report() const {
   append_line(text, "launches", "", statistics.launches);
   append_line(text, "graph launches", "", statistics.graph_launches);
   append_line(text, "copied bytes", "", statistics.copied_bytes);
-  append_line(text, "wave instructions", "", statistics.executed.instructions);
+  append_executed(text, statistics.executed);
   for (const auto& [base, allocation] : memory.all()) {
     if (allocation.kind == MemoryKind::global) continue;
     append_line(text, "leak ", std::string(allocation.call) + " device " + std::to_string(allocation.device->ordinal),
