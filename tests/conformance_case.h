@@ -16,12 +16,11 @@ inline constexpr std::uint64_t k_conformance_seed = 20261121;
 
 class ConformanceCase {
  public:
-  // `problem` may be transposed. The output is computed by the reference where that takes seconds at most, else samples are
-  // compared with their definition.
+  // `problem` may be transposed. The output is computed by the reference where that takes seconds at most, else elements
+  // are compared with their definition: all, or a million.
   ConformanceCase(const Problem& problem, bool with_bias);
 
   const Problem& problem() const { return problem_; }  // ordinary
-  const std::string& name() const { return name_; }    // as asked
 
   struct Outcome {
     std::string failure;  // empty: right
@@ -35,7 +34,6 @@ class ConformanceCase {
   std::string check_output(std::vector<std::byte>& output) const;
 
   Problem problem_;
-  std::string name_;
   std::vector<std::byte> tensors_[3];  // by TensorRole; the output poisoned
   std::vector<std::byte> bias_;        // empty: none
   std::vector<std::byte> expected_;    // empty: samples are compared

@@ -2,9 +2,9 @@
 // says which lists each device gets. By hand, on a real card, with any list (device names as `convoy` takes them):
 //
 //   conformance_test --device cuda:0 --solver direct --shapes shapes/model-layers.tsv
-//   conformance_test --device opencl:0 --problem fwd:f32:nchw:n1c1h46400w46400:k1r3s3:pad1x1:stride1x1:dil1x1:g1
+//   conformance_test --device opencl:0 --problem fwd:f16:nchw:n1c1h46400w46400:k1r3s3:pad1x1:stride1x1:dil1x1:g1
 //
-// The second has more than 2^31 elements: 17 GB on the device, 35 GB on the host, a few minutes. AMD architectures are tested
+// The second has more than 2^31 elements: 9 GB on the device, 30 GB on the host, a few minutes. AMD architectures are tested
 // on the simulator only, "sim:gfx1030". Exit status 77: the device is not here, which is no pass.
 #include <gtest/gtest.h>
 
