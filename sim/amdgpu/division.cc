@@ -120,6 +120,7 @@ void add_division(Table& t) {
   t.add("v_div_fmas_f32", {run_div_fmas<float>});
   t.add("v_div_fmas_f64", {run_div_fmas<double>});
   t.lanes("v_div_fixup_f32", [](float a, float b, float c) { return div_fixup(a, b, c); });
+  t.lanes("v_div_fixup_f16", [](F16 a, F16 b, F16 c) -> F16 { return div_fixup<float>(a, b, c); });
   t.lanes("v_div_fixup_f64", [](double a, double b, double c) { return div_fixup(a, b, c); });
 }
 

@@ -105,6 +105,13 @@ TEST(Instruction, OfOneLane) {
       {"v_dot4_i32_i8 v0, v1, v2, v3", 0x01fe0304, 0x05060708, 100, 100 + 5 - 12 + 21 + 32},
       {"v_dot2_f32_f16 v0, v1, v2, v3", half(1) | half(2) << 16, half(3) | half(4) << 16, bits(0.5F), bits(11.5F)},
       {"v_dot4_i32_iu8 v0, v1, v2, v3 neg_lo:[1,0,0]", 0x000000ff, 0x000000ff, 1, 1u - 255},
+      {"v_pk_add_i16 v0, v1, v2 clamp", 0x7fff8000, 0x0001ffff, 0, 0x7fff8000},
+      {"v_pk_sub_u16 v0, v1, v2 clamp", 0x00050001, 0x00030002, 0, 0x00020000},
+      {"v_div_fixup_f16 v0, v1, v2, v3", half(2), half(-3), half(6), half(-2)},
+      {"v_div_fixup_f16 v0, v1, v2, v3", 0x7e00, half(0), half(6), 0x7c00},
+      {"v_med3_f16 v0, v1, v2, v3", half(2), half(-3), half(6), half(2)},
+      {"v_frexp_exp_i16_f16_e32 v0, v1", half(6), 0, 0, 3},
+      {"v_min3_i16 v0, v1, v2, v3", 5, 0xfffe, 3, 0xfffe},
       {"v_fma_mix_f32 v0, v1, v2, v3 op_sel:[1,0,0] op_sel_hi:[1,0,0]", half(2) << 16, bits(3), bits(1), bits(7)},
       {"v_fma_mixhi_f16 v0, v1, v2, v3", bits(2), bits(3), bits(1), half(7) << 16 | 0x5eed},
       {"v_mad_u64_u32 v[0:1], s[2:3], v1, v2, 7", 0xffffffff, 2, 0, 0x00000005},
@@ -250,7 +257,7 @@ TEST(Instruction, WhatIsNotModelledSaysSo) {
   w.set(1, 1);
   for (const char* text :
        {"image_load v0, v1, s[0:7] dmask:0x1", "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]",
-        "v_add_f32 v0, v1, v1 op_sel:[1,0,0]", "v_mul_lo_u32 v0, v1, v1 clamp", "v_pk_add_u16 v0, v1, v1 clamp",
+        "v_add_f32 v0, v1, v1 op_sel:[1,0,0]", "v_mul_lo_u32 v0, v1, v1 clamp", "v_pk_mul_lo_u16 v0, v1, v1 clamp",
         "v_mov_b32 v0, v1 brand_new:1"}) {
     EXPECT_NE(w.run(text).find("not modelled"), std::string::npos) << text;
     EXPECT_EQ(w.result(), k_untouched) << text;

@@ -16,9 +16,13 @@ struct PackedHalves {
   using T = typename Signature<F>::template Parameter<0>;
   static constexpr int k_arity = Signature<F>::k_arity;
   static constexpr bool k_float = std::is_same_v<T, F16>;
+  static constexpr bool k_saturated = Destination<typename Signature<F>::Result>::k_saturated;
+
+  static T plain(T value) { return value; }
+  static T plain(Saturated<T> value) { return value.value; }
 
   [[gnu::always_inline]] static void run(Wave& w, const Instruction& i) {
-    if (!k_float && i.clamp) w.fault("clamp of packed integers is not modelled");
+    if (!k_float && !k_saturated && i.clamp) w.fault("clamp of this operation on packed integers is not modelled");
     uint32_t store[3][64], result[64] = {};
     const uint32_t* source[3] = {};
     for (int k = 0; k < k_arity; k++) source[k] = fetch32(w, i, k + 1, store[k]);
@@ -31,8 +35,8 @@ struct PackedHalves {
       const auto value = [&](int k, int l) { return from_word<T>((source[k][l] >> shift[k] & 0xffff) ^ flip[k]); };
       for (int l = 0; l < w.width; l++) {
         T x;
-        if constexpr (k_arity == 2) x = F{}(value(0, l), value(1, l));
-        if constexpr (k_arity == 3) x = F{}(value(0, l), value(1, l), value(2, l));
+        if constexpr (k_arity == 2) x = plain(F{}(value(0, l), value(1, l)));
+        if constexpr (k_arity == 3) x = plain(F{}(value(0, l), value(1, l), value(2, l)));
         if constexpr (k_float) {
           if (i.clamp) x = clamped(x);
         }
@@ -216,6 +220,10 @@ void add_packed_integers(Table& t) {
   halves(t, "v_pk_add_i16", add);
   halves(t, "v_pk_sub_u16", subtract);
   halves(t, "v_pk_sub_i16", subtract);
+  halves(t, "v_pk_add_u16 clamp", [](uint16_t a, uint16_t b) { return saturate<uint16_t>(a + b); });
+  halves(t, "v_pk_add_i16 clamp", [](int16_t a, int16_t b) { return saturate<int16_t>(a + b); });
+  halves(t, "v_pk_sub_u16 clamp", [](uint16_t a, uint16_t b) { return saturate<uint16_t>(a - b); });
+  halves(t, "v_pk_sub_i16 clamp", [](int16_t a, int16_t b) { return saturate<int16_t>(a - b); });
   halves(t, "v_pk_mad_u16", multiply_add);
   halves(t, "v_pk_mad_i16", multiply_add);
   halves(t, "v_pk_mul_lo_u16",

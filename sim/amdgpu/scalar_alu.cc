@@ -186,6 +186,10 @@ void add_bits(Table& t) {
   add_logic<uint32_t>(t, "32");
   add_logic<uint64_t>(t, "64");
   kept(t, "s_brev_b32", [](uint32_t a) { return reverse_bits(a); });
+  kept(t, "s_brev_b64",
+       [](uint64_t a) { return static_cast<uint64_t>(reverse_bits(low_word(a))) << 32 | reverse_bits(high_word(a)); });
+  kept(t, "s_flbit_i32", [](uint32_t a) { return first_not_sign(a); });
+  t.alias("s_cls_i32", "s_flbit_i32");
   kept(t, "s_sext_i32_i8", [](uint32_t a) { return static_cast<int32_t>(static_cast<int8_t>(a)); });
   kept(t, "s_sext_i32_i16", [](uint32_t a) { return static_cast<int32_t>(static_cast<int16_t>(a)); });
   nonzero(t, "s_bfe_u32", [](uint32_t a, uint32_t b) { return scalar_field(a, b); });

@@ -7,6 +7,8 @@
 // a call into libm: 1/20 of the speed). The machine's own kind goes into the table.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -41,6 +43,10 @@ template <typename T>
 struct Saturated {
   T value;
 };
+template <typename T>
+Saturated<T> saturate(int64_t value) {
+  return {static_cast<T>(std::clamp<int64_t>(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()))};
+}
 
 struct Absent {};  // a parameter that a lambda does not have
 

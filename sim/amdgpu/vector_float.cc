@@ -2,35 +2,12 @@
 // hardware may differ in the last place. Denormals are kept, whatever the kernel's mode says.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "float_functions.h"
 #include "table.h"
 
 namespace convoy::amdgpu {
 namespace {
-
-constexpr double k_two_pi = 6.283185307179586;
-
-float median(float a, float b, float c) {
-  if (a != a || b != b || c != c) return number_min(number_min(a, b), c);
-  return number_max(number_min(a, b), number_min(number_max(a, b), c));
-}
-
-template <typename T>
-bool is_special(T value) {
-  return std::isinf(value) || value != value;
-}
-template <typename T>
-T fraction_of(T value) {
-  int exponent = 0;
-  return is_special(value) ? value : std::frexp(value, &exponent);
-}
-template <typename T>
-int32_t exponent_of(T value) {
-  int exponent = 0;
-  if (!is_special(value) && value != 0) std::frexp(value, &exponent);
-  return exponent;
-}
 
 void add_sums(Table& t) {
   t.lanes(
@@ -76,13 +53,13 @@ void add_functions(Table& t) {
   t.lanes("v_sqrt_f32", [](float a) { return std::sqrt(a); });
   t.lanes("v_log_f32", [](float a) { return std::log2(a); });
   t.lanes("v_exp_f32", [](float a) { return std::exp2(a); });
-  t.lanes("v_sin_f32", [](float a) { return static_cast<float>(std::sin(k_two_pi * static_cast<double>(a))); });
-  t.lanes("v_cos_f32", [](float a) { return static_cast<float>(std::cos(k_two_pi * static_cast<double>(a))); });
+  t.lanes("v_sin_f32", [](float a) { return sine_of_turns(a); });
+  t.lanes("v_cos_f32", [](float a) { return cosine_of_turns(a); });
   t.lanes("v_floor_f32", [](float a) { return std::floor(a); });
   t.lanes("v_ceil_f32", [](float a) { return std::ceil(a); });
   t.lanes("v_trunc_f32", [](float a) { return std::trunc(a); });
   t.lanes("v_rndne_f32", [](float a) { return std::nearbyint(a); });
-  t.lanes("v_fract_f32", [](float a) { return std::min(a - std::floor(a), 0x1.fffffep-1F); });
+  t.lanes("v_fract_f32", [](float a) { return fraction_above_floor(a); });
   t.lanes("v_ldexp_f32", [](float a, int32_t b) { return std::ldexp(a, b); });
   t.lanes("v_frexp_mant_f32", [](float a) { return fraction_of(a); });
   t.lanes("v_frexp_exp_i32_f32", [](float a) { return exponent_of(a); });

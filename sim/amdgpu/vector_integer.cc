@@ -1,18 +1,12 @@
 // Vector instructions on 32- and 64-bit integers and bits.
 #include <algorithm>
 #include <bit>
-#include <limits>
 
 #include "integer_bits.h"
 #include "table.h"
 
 namespace convoy::amdgpu {
 namespace {
-
-template <typename T>
-Saturated<T> saturate(int64_t value) {
-  return {static_cast<T>(std::clamp<int64_t>(value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()))};
-}
 
 template <typename T>
 T median(T a, T b, T c) {
@@ -229,10 +223,8 @@ void add_16_bits(Table& t) {
   t.lanes("v_lshlrev_b16", [](uint16_t a, uint16_t b) { return static_cast<uint16_t>(b << (a & 15)); });
   t.lanes("v_lshrrev_b16", [](uint16_t a, uint16_t b) { return static_cast<uint16_t>(b >> (a & 15)); });
   t.lanes("v_ashrrev_i16", [](uint16_t a, int16_t b) { return static_cast<int16_t>(b >> (a & 15)); });
-  t.lanes("v_min_u16", [](uint16_t a, uint16_t b) { return std::min(a, b); });
-  t.lanes("v_max_u16", [](uint16_t a, uint16_t b) { return std::max(a, b); });
-  t.lanes("v_min_i16", [](int16_t a, int16_t b) { return std::min(a, b); });
-  t.lanes("v_max_i16", [](int16_t a, int16_t b) { return std::max(a, b); });
+  add_order<uint16_t>(t, "u16");
+  add_order<int16_t>(t, "i16");
   t.lanes("v_mad_u32_u16", [](uint16_t a, uint16_t b, uint32_t c) { return static_cast<uint32_t>(a) * b + c; });
   t.lanes("v_mad_i32_i16", [](int16_t a, int16_t b, uint32_t c) { return static_cast<uint32_t>(a * b) + c; });
 }
