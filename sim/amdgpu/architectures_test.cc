@@ -67,6 +67,10 @@ std::string read_file(const std::string& path) {
 
 }  // namespace
 
+std::string gpu_of(const std::string& architecture) {
+  return architecture.substr(0, architecture.find('_'));
+}
+
 const std::string& missing_tools() {
   static const std::string missing = [] {
     if (!on_path(k_compiler)) return std::string("no clang-15 here to compile the test kernels with: install clang-15");
@@ -90,7 +94,7 @@ std::string compiled_bytes(const std::string& name, const std::string& architect
                                  "hip",
                                  "--offload-device-only",
                                  "--no-gpu-bundle-output",
-                                 "--offload-arch=" + architecture,
+                                 "--offload-arch=" + gpu_of(architecture),
                                  "-nogpuinc",
                                  "-nogpulib",
                                  "-nostdinc++",
@@ -99,6 +103,7 @@ std::string compiled_bytes(const std::string& name, const std::string& architect
                                  "-fuse-ld=lld-15",
                                  "-o",
                                  folder.file("out")};
+  if (architecture != gpu_of(architecture)) words.emplace_back("-mwavefrontsize64");
   words.insert(words.end(), options.begin(), options.end());
   words.push_back(CONVOY_SIM_KERNELS "/" + name + ".hip");
   const int status = run(words);
@@ -110,7 +115,7 @@ std::string compiled_bytes(const std::string& name, const std::string& architect
 std::shared_ptr<Module> compile(const std::string& name, const std::string& architecture,
                                 const std::vector<std::string>& options) {
   const std::string bytes = compiled_bytes(name, architecture, options);
-  auto module = Module::load(bytes.data(), bytes.size(), architecture);
+  auto module = Module::load(bytes.data(), bytes.size(), gpu_of(architecture));
   EXPECT_TRUE(module) << module.error();
   return module ? *module : nullptr;
 }

@@ -22,8 +22,12 @@ std::shared_ptr<Module> compile(const std::string& name, const std::string& arch
 std::string compiled_bytes(const std::string& name, const std::string& architecture,
                            const std::vector<std::string>& options = {});
 
-inline const char* const k_architectures[] = {"gfx803",  "gfx900",  "gfx906",  "gfx908", "gfx90a",
-                                              "gfx1010", "gfx1030", "gfx1032", "gfx1100"};
+// "_wave64": compiled for waves of 64 lanes, where 32 are usual.
+inline const char* const k_architectures[] = {"gfx803",  "gfx900",  "gfx906",  "gfx908",  "gfx90a",
+                                              "gfx1010", "gfx1030", "gfx1032", "gfx1100", "gfx1030_wave64"};
+
+// Without "_wave64".
+std::string gpu_of(const std::string& architecture);
 
 // A test for each architecture.
 class OnEach : public testing::TestWithParam<const char*> {

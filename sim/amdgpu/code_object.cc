@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view k_bundle_magic = "__CLANG_OFFLOAD_BUNDLE__";
 constexpr std::string_view k_elf_magic = "\177ELF\2\1";
 constexpr uint16_t k_machine_amdgpu = 224;
-constexpr uint64_t k_page = 4096, k_largest_image = 1ull << 30;
+constexpr uint64_t k_page = 4096, k_largest_image = 1ull << 28;
 
 enum SegmentType : uint32_t { segment_load = 1, segment_dynamic = 2, segment_note = 4 };
 enum DynamicTag : uint64_t {

@@ -35,6 +35,8 @@ struct Module::State {
 namespace {
 
 constexpr uint32_t k_largest_lds = 65536;
+// Far above what compilers ask for: more is a damaged code object's.
+constexpr uint32_t k_largest_scratch = 1 << 20, k_largest_arguments = 1 << 20;
 
 template <typename F>
 auto guarded(F&& act) -> Result<decltype(act())> {
@@ -64,6 +66,10 @@ void check_dims(const Kernel& kernel, const Launch& launch) {
     if (launch.dims.threads[0] && (all + size - 1) / size != groups[axis]) {
       throw Fault("kernel " + kernel.name + ": the number of threads does not fit the number of groups");
     }
+  }
+  if (kernel.scratch_bytes > k_largest_scratch || kernel.argument_bytes > k_largest_arguments ||
+      launch.argument_bytes > k_largest_arguments) {
+    throw Fault("kernel " + kernel.name + ": more private memory or more arguments than there can be");
   }
   const uint64_t lds = static_cast<uint64_t>(kernel.lds_bytes) + launch.dynamic_lds;
   if (lds > k_largest_lds)
