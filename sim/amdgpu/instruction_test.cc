@@ -158,6 +158,22 @@ TEST(Instruction, DppMasksAndBounds) {
   EXPECT_EQ(w.result(18), 100u + (18 ^ 5));
 }
 
+TEST(Instruction, IndexModeMovesRegisters) {
+  OneWave w(906, 64);
+  w.set(1, 10);
+  w.set(3, 30);
+  w.wave().scalars[4] = 2;
+  ASSERT_EQ(w.run("s_set_gpr_idx_on s4, gpr_idx(SRC0)"), "");
+  ASSERT_EQ(w.run("v_mov_b32_e32 v0, v1"), "");
+  EXPECT_EQ(w.result(), 30u);
+  ASSERT_EQ(w.run("s_set_gpr_idx_mode gpr_idx(DST)"), "");
+  ASSERT_EQ(w.run("v_mov_b32_e32 v5, v1"), "");
+  EXPECT_EQ(w.wave().vgpr(7)[0], 10u);
+  ASSERT_EQ(w.run("s_set_gpr_idx_off"), "");
+  ASSERT_EQ(w.run("v_mov_b32_e32 v0, v1"), "");
+  EXPECT_EQ(w.result(), 10u);
+}
+
 TEST(Instruction, PairsReadBeforeTheyWrite) {
   OneWave w(1100, 32);
   w.set(1, bits(2));

@@ -107,6 +107,21 @@ TEST_P(Lanes, CallWithScratch) {
   }
 }
 
+TEST_P(Lanes, IndexedRegisters) {
+  const auto in = small_numbers();
+  std::vector<int> out(k_threads, -1);
+  const auto done = run("waves", "index_registers", in, out);
+  ASSERT_TRUE(done) << done.error();
+  const auto shared = static_cast<unsigned>(in[0]);
+  for (unsigned t = 0; t < k_threads; t++) {
+    unsigned array[8], sum = 0;
+    for (unsigned n = 0; n < 8; n++) array[n] = static_cast<unsigned>(in[(t + n) & 255]);
+    for (unsigned n = 0; n < 20; n++) array[(shared + n) & 7] += array[(shared * n) & 7] * 3 + 1;
+    for (const unsigned x : array) sum = sum * 31 + x;
+    EXPECT_EQ(static_cast<unsigned>(out[t]), sum) << t;
+  }
+}
+
 TEST_P(Lanes, MatrixProduct) {
   constexpr int k_rows = 70, k_columns = 100, k_depth = 37;
   constexpr unsigned k_seed = 11;

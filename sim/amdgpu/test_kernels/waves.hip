@@ -65,3 +65,15 @@ KERNEL void GROUP_OF(256) call_with_scratch(const int* in, int* out) {
   for (int n = 0; n < 100; n++) second[n] = first[(n * 13 + in[t]) % 100];
   out[t] = fold(second, in[t] % 50 + 50) + first[static_cast<unsigned>(in[t]) % 100];
 }
+
+// An array in registers, indexed by a number that all lanes share: moves by M0, where the compiler does not prefer selections.
+KERNEL void GROUP_OF(256) index_registers(const int* in, int* out) {
+  const int t = THREAD, shared = __builtin_amdgcn_readfirstlane(in[0]);
+  int array[8];
+  for (int n = 0; n < 8; n++) array[n] = in[(t + n) & 255];
+#pragma nounroll
+  for (int n = 0; n < 20; n++) array[(shared + n) & 7] += array[(shared * n) & 7] * 3 + 1;
+  int sum = 0;
+  for (int n = 0; n < 8; n++) sum = static_cast<int>(static_cast<unsigned>(sum) * 31u + static_cast<unsigned>(array[n]));
+  out[t] = sum;
+}
