@@ -1,5 +1,6 @@
 // HIPRTC and NVRTC: the same interface under two prefixes.
 #include <array>
+#include <mutex>
 #include <vector>
 
 #include "device/gpu_compiler.h"
@@ -44,6 +45,7 @@ class RtcCompiler final : public GpuCompiler {
  public:
   RtcCompiler(const RtcApi& api, std::string version, std::string architecture_option, std::vector<std::string> options)
       : api_(api),
+        serial_(api.name == "hiprtc"),
         version_(std::move(version)),
         architecture_option_(std::move(architecture_option)),
         options_(std::move(options)) {}
@@ -52,6 +54,10 @@ class RtcCompiler final : public GpuCompiler {
 
   Result<std::string> compile(std::string_view name, const std::string& text,
                               const std::string& architecture) const override {
+    // HIPRTC 5.2.3 crashes when two threads compile at a time.
+    static std::mutex one_at_a_time;
+    std::unique_lock<std::mutex> lock;
+    if (serial_) lock = std::unique_lock(one_at_a_time);
     RtcProgram program = nullptr;
     const std::string file(name);
     if (const int status = api_.create(&program, text.c_str(), file.c_str(), 0, nullptr, nullptr); status != 0)
@@ -92,6 +98,7 @@ class RtcCompiler final : public GpuCompiler {
   }
 
   const RtcApi api_;
+  const bool serial_;
   const std::string version_;
   const std::string architecture_option_;
   const std::vector<std::string> options_;
