@@ -109,7 +109,7 @@ class Igemm final : public Solver {
   std::string library() const override { return "convoy"; }
 
   Fit fits(const Problem& problem, const Device& device) const override {
-    if (device.info().kind == DeviceKind::cpu) return Fit::no("runs on GPUs and OpenCL devices only");
+    if (device.info().kind == DeviceKind::cpu) return Fit::elsewhere();
     if (problem.dtype != Dtype::f32 && problem.dtype != Dtype::f16 && problem.dtype != Dtype::bf16)
       return Fit::no("computes f32, f16 and bf16 only");
     if (problem.depthwise()) return Fit::no("depthwise convolutions have one channel in a group: no matrix product");

@@ -14,7 +14,8 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   LOCAL_ARRAY(Int4, table, TABLE_ROWS);
   LOCAL_ARRAY(int, deep, DEEP ? TABLE_ROWS : 1);
 #elif LOADER == ALONG || LOADER == ALONG4
-  LOCAL_ARRAY(Origin, origins, TILE_POINTS);
+  LOCAL_ARRAY(index, origins, TILE_POINTS);
+  LOCAL_ARRAY(Int4, positions, TILE_POINTS);
 #endif
   SHAPE_IN_USE(given);
   const int thread = THREAD;
@@ -55,7 +56,7 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   filter.rows = shape.rows - tile.row0;
 #endif
 #if LOADER == ALONG || LOADER == ALONG4
-  source_begin(&shape, &phase, tile.point0, thread, origins);
+  source_begin(&shape, &phase, tile.point0, thread, origins, positions);
   BARRIER;
 #else
   source_begin(&shape, &phase, tile.point0, thread, &source);
@@ -74,7 +75,7 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   Walk walk;
   walk_to(&phase, tiles_per_tap, first, &walk);
 #if LOADER == ALONG || LOADER == ALONG4
-#define ENTER_TAP() source_tap(&shape, &walk, thread, origins, &source)
+#define ENTER_TAP() source_tap(&shape, &walk, thread, origins, positions, &source)
 #elif LOADER == POINT4
 #define ENTER_TAP()
 #else

@@ -77,18 +77,22 @@ class Cook {
     wide_ = std::max({points, packed, problem_.span(TensorRole::x), problem_.span(TensorRole::y),
                       problem_.span(TensorRole::w)}) >= k_most_in_32_bits;
     const bool channels_last = shape_.source_strides[1] == 1 && shape_.source[2] > 1 && shape_.source_strides[4] != 1;
+    // PoCL 3.1 miscompiles `along` (its other work-group method, cbs, does not); on a CPU the order of threads gains nothing.
+    const bool along = channels_last && !device_.is_host_processor;
     if (weights()) {
-      loader_ = channels_last ? Loader::along : Loader::across;
+      loader_ = along ? Loader::along : Loader::across;
       return;
     }
     const std::int64_t padded = divide_up(shape_.depth, tile().depth) * tile().depth;
     const std::int64_t steps = shape_.all_taps() * shape_.depth;
     if (!wide_ && padded * 100 > shape_.depth * 115 && divide_up(steps, tile().depth) * tile().depth <= k_table_rows)
       loader_ = Loader::table;
-    else if (channels_last)
-      loader_ = choice_.specialised && is_aligned(shape_.source_strides, shape_.depth) ? Loader::along4 : Loader::along;
+    else if (channels_last && choice_.specialised && is_aligned(shape_.source_strides, shape_.depth))
+      loader_ = Loader::along4;
+    else if (choice_.specialised && is_pointwise())
+      loader_ = Loader::point4;
     else
-      loader_ = choice_.specialised && is_pointwise() ? Loader::point4 : Loader::across;
+      loader_ = along ? Loader::along : Loader::across;
     if (choice_.specialised && choice_.phases == Phases::none) choose_store();
     recipe_.vectors = loader_ == Loader::along4 || loader_ == Loader::point4 || store_ != Store::anywhere;
   }

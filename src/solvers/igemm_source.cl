@@ -151,34 +151,34 @@ DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, LOCAL
 typedef struct {
   index offset[OWN_POINTS];  // under the present tap
   int inside[OWN_POINTS];
-  float value[OWN_POINTS][WIDTH];
+  float value[OWN_POINTS * WIDTH];
 } Source;
 
-typedef struct {
-  index origin;
-  int d, h, w;
-} Origin;
-
-DEVICE void source_begin(const Shape* shape, const Phase* phase, index point0, int thread, LOCAL Origin* origins) {
-  for (int i = thread; i < TILE_POINTS; i += THREADS) {
+DEVICE void source_begin(const Shape* shape, const Phase* phase, index point0, int thread, LOCAL index* origins,
+                         LOCAL Int4* positions) {
+  UNROLL
+  for (int j = 0; j < (TILE_POINTS + THREADS - 1) / THREADS; ++j) {
+    const int i = thread + j * THREADS;
+    if (TILE_POINTS % THREADS != 0 && i >= TILE_POINTS) break;
     int at[3];
-    const index offset = source_origin(shape, phase, point0 + i, at);
-    origins[i].origin = offset;
-    origins[i].d = at[0];
-    origins[i].h = at[1];
-    origins[i].w = at[2];
+    origins[i] = source_origin(shape, phase, point0 + i, at);
+    Int4 position;
+    position.x = at[0], position.y = at[1], position.z = at[2], position.w = 0;
+    positions[i] = position;
   }
 }
 
-DEVICE void source_tap(const Shape* shape, const Walk* walk, int thread, LOCAL const Origin* origins, Source* s) {
+DEVICE void source_tap(const Shape* shape, const Walk* walk, int thread, LOCAL const index* origins,
+                       LOCAL const Int4* positions, Source* s) {
   const int d = walk->t * shape->along[0], h = walk->r * shape->along[1], w = walk->s * shape->along[2];
   const index tap =
       place(shape->source_strides, d, h, w) + thread % ROW_THREADS * WIDTH * (index)shape->source_strides[1];
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     const int p = thread / ROW_THREADS + i * POINT_STEP;
-    s->inside[i] = is_inside(shape, origins[p].d + d, origins[p].h + h, origins[p].w + w);
-    s->offset[i] = origins[p].origin + tap;
+    const Int4 position = positions[p];
+    s->inside[i] = is_inside(shape, position.x + d, position.y + h, position.z + w);
+    s->offset[i] = origins[p] + tap;
   }
 }
 
@@ -191,9 +191,9 @@ DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, int t
 #if WIDTH == 4
     Float4 v = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f);
     if (s->inside[i] && exists) v = load4(source, s->offset[i] + tile * TILE_DEPTH * stride);
-    s->value[i][0] = v.x, s->value[i][1] = v.y, s->value[i][2] = v.z, s->value[i][3] = v.w;
+    s->value[i * 4] = v.x, s->value[i * 4 + 1] = v.y, s->value[i * 4 + 2] = v.z, s->value[i * 4 + 3] = v.w;
 #else
-    s->value[i][0] = s->inside[i] && exists ? LOAD(source, s->offset[i] + tile * TILE_DEPTH * stride) : 0.0f;
+    s->value[i] = s->inside[i] && exists ? LOAD(source, s->offset[i] + tile * TILE_DEPTH * stride) : 0.0f;
 #endif
   }
 }
@@ -203,7 +203,7 @@ DEVICE void source_put(const Source* s, int thread, LOCAL float* tile) {
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     UNROLL
-    for (int j = 0; j < WIDTH; ++j) corner[j * SOURCE_PITCH + i * POINT_STEP] = s->value[i][j];
+    for (int j = 0; j < WIDTH; ++j) corner[j * SOURCE_PITCH + i * POINT_STEP] = s->value[i * WIDTH + j];
   }
 }
 

@@ -75,14 +75,18 @@ class Case {
     EXPECT_TRUE(ran) << ran.error().message;
   }
 
+  bool telling = false;  // after check(): its data could tell right from wrong
+
   // Plans and runs igemm with `options` and compares.
-  void check(Device& device, const PlanOptions& options) const {
+  void check(Device& device, const PlanOptions& options) {
     SCOPED_TRACE(problem_.to_string() + " choice '" + options.params + "' on " + device.info().name +
                  (bias_.empty() ? "" : " with bias"));
     const auto plan = find_solver("igemm")->plan(problem_, device, options);
     ASSERT_TRUE(plan) << plan.error().message;
     SCOPED_TRACE(std::string((*plan)->detail()));
-    if (options.workspace_limit > 0) EXPECT_LE((*plan)->workspace_bytes(), options.workspace_limit);
+    if (options.workspace_limit > 0) {
+      EXPECT_LE((*plan)->workspace_bytes(), options.workspace_limit);
+    }
     std::vector<Mirror> mirrors;
     for (const auto& data : tensors_) {
       mirrors.emplace_back(device, static_cast<std::int64_t>(data.size()));
@@ -101,12 +105,13 @@ class Case {
     for (Mirror& mirror : mirrors) mirror.download();
     for (const Mirror& mirror : mirrors) EXPECT_TRUE(mirror.guard_stands());
     for (std::size_t i = 0; i < 3; ++i) {
-      if (i != output_) EXPECT_EQ(std::memcmp(mirrors[i].host.data(), tensors_[i].data(), tensors_[i].size()), 0);
+      const bool same = std::memcmp(mirrors[i].host.data(), tensors_[i].data(), tensors_[i].size()) == 0;
+      EXPECT_TRUE(same || i == output_);
     }
     const Tensors got{mirrors[0].host.data(), mirrors[1].host.data(), mirrors[2].host.data(), nullptr, nullptr};
     const NumbersCheck check = check_full(with_bias(got), expected_[output_].data());
     EXPECT_TRUE(check.passed) << check.reason;
-    EXPECT_TRUE(check.telling || problem_.empty());
+    telling = check.telling;
   }
 
  private:
@@ -138,7 +143,9 @@ class IgemmTest : public ::testing::TestWithParam<const char*> {
   void check(const char* text, const PlanOptions& options, bool bias = false) const {
     const auto problem = parse_problem(text);
     ASSERT_TRUE(problem) << problem.error().message;
-    Case(*problem, bias, 42).check(*device_, options);
+    Case test(*problem, bias, 42);
+    test.check(*device_, options);
+    EXPECT_TRUE(test.telling) << text;
   }
   void check(const char* text, const char* params) const { check(text, {.params = params}, true); }
 
@@ -150,16 +157,20 @@ TEST_P(IgemmTest, OwnChoiceComputesRandomProblems) {
   constexpr std::uint64_t k_seed = 20240607;
   SCOPED_TRACE("seed " + std::to_string(k_seed));
   RandomProblems random(k_seed);
-  int tried = 0;
-  for (int i = 0; tried < 24 && !HasFailure(); ++i) {
+  const int wanted = device_->info().is_host_processor ? 8 : 40;  // PoCL compiles for a second
+  int tried = 0, telling = 0;
+  for (int i = 0; tried < wanted && !HasFailure(); ++i) {
     Problem p = random.next();
     p = p.lowered();
     p.dtype = i % 6 == 0 ? Dtype::f16 : i % 6 == 1 ? Dtype::bf16 : Dtype::f32;
     if (p.rank == 3 && i % 3 != 0) continue;
     if (!find_solver("igemm")->fits(p, *device_)) continue;
-    Case(p, random.chance(2), k_seed + static_cast<std::uint64_t>(i)).check(*device_, {});
+    Case test(p, random.chance(2), k_seed + static_cast<std::uint64_t>(i));
+    test.check(*device_, {});
     ++tried;
+    telling += test.telling ? 1 : 0;
   }
+  EXPECT_GT(telling * 2, tried);  // padding hides some problems
 }
 
 TEST_P(IgemmTest, OwnChoiceComputesEveryDirection) {
@@ -190,7 +201,7 @@ TEST_P(IgemmTest, SpecialisedChoicesCompute) {
   check("fwd:f16:nhwc:n2c36h5w5:k72r3s3:pad1x1:stride2x2:dil1x1:g1", square);
   check("fwd:f32:nchw:n2c3h15w15:k24r7s7:pad3x3:stride2x2:dil1x1:g1", "s:32x64x16/4x8/b5/k1/u");
   check("bwd:f32:nchw:n2c3h15w14:k24r7s7:pad3x3:stride2x2:dil1x1:g1", "s:12x256x16/12x4/b5/k2/m");
-  check("bwd:bf16:nchw:n1c20d5h6w7:k24t3r3s3:pad1x1x1:stride2x1x3:dil1x2x2:g1", square);
+  check("bwd:bf16:ncdhw:n1c20d5h6w7:k24t3r3s3:pad1x1x1:stride2x1x3:dil1x2x2:g1", square);
   check("wrw:f32:nchw:n2c20h9w9:k40r3s3:pad1x1:stride1x1:dil1x1:g1", "s:64x64x16/8x8/b4/k3");
   check("wrw:f16:nhwc:n2c20h9w9:k40r3s3:pad1x1:stride1x1:dil1x1:g1", "s:32x64x16/4x8/b4/k3");
 }
@@ -206,8 +217,8 @@ TEST_P(IgemmTest, AnotherChoiceIsRefused) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, IgemmTest, ::testing::Values("opencl:0", "sim:gfx1010"), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Devices, IgemmTest, ::testing::Values("opencl:0", "sim:gfx1010"), [](const auto& test) {
+  std::string name = test.param;
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == ':'; }, '_');
   return name;
