@@ -87,18 +87,19 @@ struct Tile {
   std::int64_t width;  // POINTS of a thread, or COLUMNS of a group
 };
 
-// Images with few positions would leave most threads of wide tiles without work.
-constexpr std::int64_t k_positions_for_wide_tiles = 4096;
-
-Tile tile_of(Direction direction, const Shape& s) {
-  if (direction == Direction::backward_weights) return {256, 8, 4};
-  return {128, 8, s.images * product(s.points) >= k_positions_for_wide_tiles ? 4 : 1};
-}
+// Fewer groups of threads with wide tiles would leave most of a large GPU without work.
+constexpr std::int64_t k_wide_tiles = 128;
 
 std::int64_t count_tiles(Direction direction, const Shape& s, const Tile& tile) {
   const std::int64_t rows = s.groups * divide_up(s.rows, tile.rows);
   if (direction == Direction::backward_weights) return rows * divide_up(s.depth, tile.width) * product(s.filter);
   return rows * product(s.phases) * divide_up(s.images * product(s.points), tile.threads * tile.width);
+}
+
+Tile tile_of(Direction direction, const Shape& s) {
+  if (direction == Direction::backward_weights) return {256, 8, 4};
+  const Tile wide{128, 8, 4};
+  return count_tiles(direction, s, wide) >= k_wide_tiles ? wide : Tile{128, 8, 1};
 }
 
 // A display card's driver resets it when one launch takes seconds, so large problems are cut into several. The first limit
