@@ -3,29 +3,37 @@
 
 #include <dlfcn.h>
 
-#include <optional>
-
 namespace convoy {
 
 Result<DynamicLibrary> DynamicLibrary::open(const std::string& name) {
+  return open(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+Result<DynamicLibrary> DynamicLibrary::open(const std::string& name, int mode) {
   const bool has_folder = name.find('/') != std::string::npos;
   if (name.empty() || (has_folder && name.front() != '/'))
     return fail(ErrorCode::invalid_argument, "'" + name + "' is neither a library's plain name nor an absolute path");
-  void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = dlopen(name.c_str(), mode);
   if (handle != nullptr) return DynamicLibrary(handle, name);
   const char* reason = dlerror();
   return fail(ErrorCode::unsupported, reason != nullptr ? reason : name + " does not load");
 }
 
-Result<DynamicLibrary> DynamicLibrary::open_first(std::span<const std::string_view> names) {
-  std::optional<Error> first;
-  for (const std::string_view name : names) {
-    auto library = open(std::string(name));
-    if (library) return library;
-    if (!first) first = std::move(library.error());
+Result<DynamicLibrary> DynamicLibrary::open_first(std::span<const std::string_view> names,
+                                                  const DynamicLibrary* avoid) {
+  Error reason{ErrorCode::unsupported, "no library was named"};
+  for (const int mode : {RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD, RTLD_NOW | RTLD_LOCAL}) {
+    bool is_first = true;
+    for (const std::string_view name : names) {
+      auto library = open(std::string(name), mode);
+      const bool avoided = library && avoid != nullptr && library->handle_ == avoid->handle_;
+      if (library && !avoided) return library;
+      if (is_first)
+        reason = avoided ? Error{ErrorCode::unsupported, avoid->name_ + " is in its place"} : library.error();
+      is_first = false;
+    }
   }
-  if (!first) first = Error{ErrorCode::unsupported, "no library was named"};
-  return tl::unexpected<Error>(std::move(*first));
+  return tl::unexpected<Error>(std::move(reason));
 }
 
 void* DynamicLibrary::find(const char* symbol) const {

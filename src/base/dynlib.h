@@ -16,8 +16,10 @@ class DynamicLibrary {
  public:
   // An Error says what the loader said. `name`: "libfoo.so.1" or "/opt/x/libfoo.so.1".
   static Result<DynamicLibrary> open(const std::string& name);
-  // The first of `names` that opens; an Error tells of the first one.
-  static Result<DynamicLibrary> open_first(std::span<const std::string_view> names);
+  // The first of `names` that opens; an Error tells of the first one. One that the process has loaded already comes before all
+  // others: a program that brings its own runtime must not get a second one. `avoid` is passed over.
+  static Result<DynamicLibrary> open_first(std::span<const std::string_view> names,
+                                           const DynamicLibrary* avoid = nullptr);
 
   const std::string& name() const { return name_; }
   // Null when it has none.
@@ -34,6 +36,7 @@ class DynamicLibrary {
  private:
   // Stays loaded: GPU runtimes have threads and exit handlers of their own.
   DynamicLibrary(void* handle, std::string name) : handle_(handle), name_(std::move(name)) {}
+  static Result<DynamicLibrary> open(const std::string& name, int mode);
   Result<void> missing(const char* symbol) const;
 
   void* handle_;

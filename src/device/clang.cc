@@ -38,14 +38,22 @@ class WorkFolder {
 };
 
 struct Program {
-  std::string compiler, linker;
+  std::string compiler, linker, version;
 };
+
+// Where it lies in truth, and when it was made: tells one installation from another without running it.
+std::string version_of(const char* compiler) {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::canonical(compiler, error);
+  const auto made = std::filesystem::last_write_time(program, error).time_since_epoch();
+  return fmt::format("{} of {}", program.string(), std::chrono::duration_cast<std::chrono::seconds>(made).count());
+}
 
 class Clang final : public GpuCompiler {
  public:
   explicit Clang(Program program) : program_(std::move(program)) {}
 
-  std::string version() const override { return program_.compiler; }
+  std::string version() const override { return program_.version; }
 
   Result<std::string> compile(std::string_view name, const std::string& text,
                               const std::string& architecture) const override {
@@ -86,7 +94,7 @@ Result<std::unique_ptr<GpuCompiler>> find_clang() {
   for (const auto& [compiler, linker] : k_places) {
     const std::string beside = std::filesystem::path(compiler).parent_path() / "ld.";
     if (access(compiler, X_OK) == 0 && access((beside + linker).c_str(), X_OK) == 0)
-      return std::make_unique<Clang>(Program{compiler, linker});
+      return std::make_unique<Clang>(Program{compiler, linker, version_of(compiler)});
   }
   return fail(ErrorCode::unsupported, "no clang++ with its lld in /opt/rocm/llvm/bin or /usr/bin");
 }

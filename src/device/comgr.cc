@@ -1,5 +1,5 @@
 // AMD's code object manager as a compiler: what HIPRTC itself is built on, without HIPRTC's own tables of architectures.
-// Names and numbers: amd_comgr.h, interface version 2.
+// Names and numbers: amd_comgr.h; interface version 3 (ROCm 7) counts some of version 2's anew.
 #include <array>
 #include <vector>
 
@@ -17,8 +17,13 @@ struct Handle {
 using Status = int;  // 0: success
 
 constexpr int k_source = 1, k_log = 5, k_executable = 8;
-constexpr int k_language_hip = 4;
-constexpr int k_compile_to_bitcode = 2, k_bitcode_to_relocatable = 6, k_relocatable_to_executable = 9;
+
+struct Numbers {
+  int language_hip;
+  int compile_to_bitcode, bitcode_to_relocatable, relocatable_to_executable;
+};
+constexpr Numbers k_version_2{4, 2, 6, 9};
+constexpr Numbers k_version_3{3, 2, 4, 7};
 
 struct ComgrApi {
   void (*version)(std::size_t* major, std::size_t* minor) = nullptr;
@@ -82,7 +87,8 @@ std::string isa_of(std::string_view architecture) {
 
 class Comgr final : public GpuCompiler {
  public:
-  Comgr(const ComgrApi& api, std::string version) : api_(api), version_(std::move(version)) {}
+  Comgr(const ComgrApi& api, const Numbers& numbers, std::string version)
+      : api_(api), numbers_(numbers), version_(std::move(version)) {}
 
   std::string version() const override { return version_; }
 
@@ -97,9 +103,9 @@ class Comgr final : public GpuCompiler {
       return fail(ErrorCode::device, fmt::format("{}: {} takes no source", name, version_));
     }
     Owned bitcode(api_.destroy_set), relocatable(api_.destroy_set), executable(api_.destroy_set);
-    CONVOY_CHECK(act(k_compile_to_bitcode, architecture, sources.handle, bitcode));
-    CONVOY_CHECK(act(k_bitcode_to_relocatable, architecture, bitcode.handle, relocatable));
-    CONVOY_CHECK(act(k_relocatable_to_executable, architecture, relocatable.handle, executable));
+    CONVOY_CHECK(act(numbers_.compile_to_bitcode, architecture, sources.handle, bitcode));
+    CONVOY_CHECK(act(numbers_.bitcode_to_relocatable, architecture, bitcode.handle, relocatable));
+    CONVOY_CHECK(act(numbers_.relocatable_to_executable, architecture, relocatable.handle, executable));
     std::string code = content(executable.handle, k_executable);
     if (code.empty()) return fail(ErrorCode::device, fmt::format("{}: {} gave no code", name, version_));
     return code;
@@ -111,12 +117,12 @@ class Comgr final : public GpuCompiler {
     const std::string isa = isa_of(architecture);
     // The dialect needs neither HIP's headers nor the device libraries.
     constexpr std::array<const char*, 4> k_options{"-O3", "-std=c++17", "-nogpuinc", "-nogpulib"};
-    const bool compiles = action == k_compile_to_bitcode;
+    const bool compiles = action == numbers_.compile_to_bitcode;
     Status status = api_.create_info(&info.handle);
-    if (status == 0 && compiles) status = api_.set_language(info.handle, k_language_hip);
+    if (status == 0 && compiles) status = api_.set_language(info.handle, numbers_.language_hip);
     if (status == 0) status = api_.set_isa(info.handle, isa.c_str());
     if (status == 0) status = api_.set_logging(info.handle, true);
-    const std::size_t options = compiles ? k_options.size() : action == k_bitcode_to_relocatable ? 1 : 0;
+    const std::size_t options = compiles ? k_options.size() : action == numbers_.bitcode_to_relocatable ? 1 : 0;
     if (status == 0 && options > 0) status = api_.set_options(info.handle, k_options.data(), options);
     if (status == 0) status = api_.create_set(&result.handle);
     if (status == 0) status = api_.do_action(action, info.handle, input, result.handle);
@@ -135,23 +141,27 @@ class Comgr final : public GpuCompiler {
   }
 
   const ComgrApi api_;
+  const Numbers numbers_;
   const std::string version_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<GpuCompiler>> open_comgr(std::string_view architecture) {
-  constexpr std::array<std::string_view, 2> k_names{"libamd_comgr.so.3", "libamd_comgr.so.2"};
+  constexpr std::array<std::string_view, 4> k_names{"libamd_comgr.so.3", "libamd_comgr.so.2", "libamd_comgr.so",
+                                                    "/opt/rocm/lib/libamd_comgr.so"};
   CONVOY_TRY(const DynamicLibrary library, DynamicLibrary::open_first(k_names));
   ComgrApi api;
   CONVOY_CHECK(api.bind(library));
   std::size_t major = 0, minor = 0;
   api.version(&major, &minor);
   std::string version = fmt::format("comgr {}.{}", major, minor);
+  if (major != 2 && major != 3)
+    return fail(ErrorCode::unsupported, fmt::format("{} is not known here: 2 and 3 are", version));
   Owned info(api.destroy_info);
   if (api.create_info(&info.handle) != 0 || api.set_isa(info.handle, isa_of(architecture).c_str()) != 0)
     return fail(ErrorCode::unsupported, fmt::format("{} does not know {}", version, architecture));
-  return std::make_unique<Comgr>(api, std::move(version));
+  return std::make_unique<Comgr>(api, major == 2 ? k_version_2 : k_version_3, std::move(version));
 }
 
 }  // namespace convoy

@@ -153,7 +153,7 @@ class GpuDevice final : public Device {
 
   Result<std::string> compile(const ProgramSource& source) override;
   std::string compiler_key() const override {
-    return fmt::format("{}\n{}\n{}\n{}", to_string(info_.kind), info_.architecture, info_.compiler,
+    return fmt::format("{}\n{}\n{}\n{}", to_string(info_.kind), info_.architecture, compiler_versions_,
                        dialect_of(info_.kind));
   }
   Result<std::unique_ptr<Program>> load(std::string_view binary) override;
@@ -166,6 +166,7 @@ class GpuDevice final : public Device {
   Gpu gpu_;
   DeviceInfo info_;
   std::vector<std::unique_ptr<GpuCompiler>> compilers_;  // best first
+  std::string compiler_versions_;                        // of them all: any may have made a binary
   std::vector<std::string> no_compilers_;                // why the others are none
 };
 
@@ -191,15 +192,13 @@ Result<std::unique_ptr<Device>> GpuDevice::open(const GpuApi& api, int index, st
 
 Result<void> GpuDevice::read_info(const std::string& name) {
   const GpuApi& api = gpu_.api;
-  const auto attribute = [this, &api](int number) {
-    int value = 0;
-    return api.device_attribute(&value, number, gpu_.device) == 0 ? value : 0;
-  };
+  const auto attribute = [this, &api](int number) { return attribute_of(api, number, gpu_.device); };
   CONVOY_TRY(info_.architecture, architecture_of(api, gpu_.device));
   info_.kind = api.kind;
   info_.name = name;
   info_.model = model_of(api, gpu_.device);
-  info_.real_architecture = api.kind == DeviceKind::hip ? real_architecture_of(gpu_.device, info_.architecture) : "";
+  info_.real_architecture =
+      api.kind == DeviceKind::hip ? real_architecture_of(api, gpu_.device, info_.architecture) : "";
   const VersionFacts versions = versions_of(api);
   info_.driver = versions.driver;
   info_.runtime = versions.runtime;
@@ -208,7 +207,9 @@ Result<void> GpuDevice::read_info(const std::string& name) {
   info_.max_threads = attribute(api.attribute_max_threads);
   info_.local_memory = attribute(api.attribute_local_memory);
   std::size_t total = 0;
-  if (api.device_memory(&total, gpu_.device) == 0) info_.memory_total = static_cast<std::int64_t>(total);
+  constexpr std::size_t k_most_memory = std::size_t{1} << 50;
+  if (api.device_memory(&total, gpu_.device) == 0)
+    info_.memory_total = static_cast<std::int64_t>(std::min(total, k_most_memory));
   // A simulated card's verdicts are not a real one's.
   const bool simulated = name.substr(0, 4) == "sim:";
   info_.key = fmt::format("{}/{}/{}/{}", simulated ? "sim" : to_string(api.kind), info_.architecture, info_.driver,
@@ -234,6 +235,7 @@ void GpuDevice::find_compilers() {
     add(find_clang());
   }
   if (!compilers_.empty()) info_.compiler = compilers_.front()->version();
+  for (const auto& compiler : compilers_) compiler_versions_ += compiler->version() + "; ";
 }
 
 std::int64_t GpuDevice::memory_available() const {
@@ -354,7 +356,16 @@ Result<std::vector<std::string>> list_devices_of(Result<const GpuApi*> api) {
     return tl::unexpected<Error>(gpu_error(**api, "counting devices", status));
   if (count <= 0) return fail(ErrorCode::unsupported, "no device");
   std::vector<std::string> names;
-  for (int i = 0; i < std::min(count, 64); ++i) names.push_back(fmt::format("{}:{}", to_string((*api)->kind), i));
+  Error reason;
+  for (int i = 0; i < std::min(count, 64); ++i) {
+    const auto architecture = architecture_of(**api, i);
+    if (architecture) {
+      names.push_back(fmt::format("{}:{}", to_string((*api)->kind), i));
+    } else {
+      reason = architecture.error();
+    }
+  }
+  if (names.empty()) return tl::unexpected<Error>(std::move(reason));
   return names;
 }
 

@@ -10,7 +10,7 @@
 
 namespace convoy {
 
-// Names of the devices, in the runtime's order. An Error says why there is none.
+// Names of the devices that say what they are, in the runtime's order. An Error says why there is none.
 Result<std::vector<std::string>> list_hip_devices();
 Result<std::vector<std::string>> list_cuda_devices();
 Result<std::unique_ptr<Device>> open_hip_device(int index);

@@ -2,6 +2,7 @@
 #include "device/gpu_api.h"
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 
 #include "base/own_folder.h"
@@ -11,9 +12,10 @@
 namespace convoy {
 namespace {
 
-// Newest first. A program that has loaded one gets that one.
-constexpr std::array<std::string_view, 4> k_hip_names{"libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5",
-                                                      "libamdhip64.so"};
+// Newest first; the plain name is the one that PyTorch's own copy goes by; then where AMD's packages put it, should the
+// loader not know.
+constexpr std::array<std::string_view, 5> k_hip_names{"libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5",
+                                                      "libamdhip64.so", "/opt/rocm/lib/libamdhip64.so"};
 constexpr std::array<std::string_view, 1> k_cuda_names{"libcuda.so.1"};
 
 Result<void> bind_hip(GpuApi& api) {
@@ -120,10 +122,13 @@ Result<DynamicLibrary> open_stand_in() {
               fmt::format("the simulated GPU (sim/libamdhip64.so.5) is not installed beside {}", folder));
 }
 
+// The stand-in bears the soname of ROCm 5's runtime: once loaded, the loader hands it out by that name.
+std::atomic<const DynamicLibrary*> g_stand_in{nullptr};
+
 }  // namespace
 
 Result<const GpuApi*> hip_api() {
-  static const Result<const GpuApi*> api = finish(DynamicLibrary::open_first(k_hip_names), bind_hip);
+  static const Result<const GpuApi*> api = finish(DynamicLibrary::open_first(k_hip_names, g_stand_in), bind_hip);
   return api;
 }
 
@@ -133,7 +138,11 @@ Result<const GpuApi*> cuda_api() {
 }
 
 Result<const GpuApi*> simulated_hip_api() {
-  static const Result<const GpuApi*> api = finish(open_stand_in(), bind_hip);
+  static const Result<const GpuApi*> api = [] {
+    auto opened = finish(open_stand_in(), bind_hip);
+    if (opened) g_stand_in = (*opened)->library.get();
+    return opened;
+  }();
   return api;
 }
 

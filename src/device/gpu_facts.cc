@@ -7,7 +7,6 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <vector>
 
 #include "base/file.h"
 #include "base/settings.h"
@@ -36,7 +35,9 @@ Result<std::string> hip_architecture(const GpuApi& api, int device) {
   const std::string_view all(properties.data(), properties.size() - 1);
   const std::size_t at = all.find("gfx", 256);
   if (at == std::string_view::npos) return fail(ErrorCode::device, "HIP does not name the device's architecture");
-  return architecture_at(all.substr(at, 64));
+  std::string architecture = architecture_at(all.substr(at, 64));
+  if (architecture.size() < 6) return fail(ErrorCode::device, "HIP names no architecture but " + architecture);
+  return architecture;
 }
 
 Result<std::string> cuda_architecture(const GpuApi& api, int device) {
@@ -46,6 +47,8 @@ Result<std::string> cuda_architecture(const GpuApi& api, int device) {
     return tl::unexpected<Error>(gpu_error(api, "cuDeviceGetAttribute", status));
   if (const GpuStatus status = api.device_attribute(&minor, k_minor, device); status != 0)
     return tl::unexpected<Error>(gpu_error(api, "cuDeviceGetAttribute", status));
+  if (major < 1 || major > 99 || minor < 0 || minor > 9)
+    return fail(ErrorCode::device, fmt::format("CUDA says compute capability {}.{}", major, minor));
   return fmt::format("sm_{}{}", major, minor);
 }
 
@@ -54,22 +57,26 @@ std::string first_line(const char* path) {
   return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
-// gfx_target_version of every GPU of the kernel's topology, in its order: 10^4 major + 100 minor + stepping.
-std::vector<int> target_versions() {
-  std::vector<int> versions;
+// A line "label number" of a topology node's properties; -1: there is none.
+std::int64_t property_of(const std::string& text, const std::string& label) {
+  const std::size_t at = ("\n" + text).find("\n" + label + " ");
+  std::int64_t value = -1;
+  if (at != std::string::npos) std::from_chars(text.data() + at + label.size() + 1, text.data() + text.size(), value);
+  return value;
+}
+
+// gfx_target_version of the GPU at that place: 10^4 major + 100 minor + stepping; 0: unknown. Cards are not counted, because
+// HIP_VISIBLE_DEVICES changes HIP's numbers, not the kernel's.
+std::int64_t target_version_of(const std::string& topology, int domain, int bus, int slot) {
   for (int node = 0; node < 64; ++node) {
-    const auto text = read_file(fmt::format("/sys/class/kfd/kfd/topology/nodes/{}/properties", node), 1 << 16);
+    const auto text = read_file(fmt::format("{}/{}/properties", topology, node), 1 << 16);
     if (!text) continue;
-    constexpr std::string_view k_label = "gfx_target_version ";
-    const std::size_t at = text->find(k_label);
-    int version = 0;
-    if (at != std::string::npos) {
-      const char* begin = text->data() + at + k_label.size();
-      std::from_chars(begin, text->data() + text->size(), version);
-    }
-    if (version > 0) versions.push_back(version);  // 0: a processor
+    const std::int64_t version = property_of(*text, "gfx_target_version");
+    const std::int64_t location = property_of(*text, "location_id");  // bus << 8 | slot << 3 | function
+    const std::int64_t there = std::max<std::int64_t>(property_of(*text, "domain"), 0);
+    if (version > 0 && location >> 3 == (bus << 5 | slot) && there == domain) return version;
   }
-  return versions;
+  return 0;
 }
 
 }  // namespace
@@ -81,14 +88,23 @@ Result<std::string> architecture_of(const GpuApi& api, int device) {
 std::string model_of(const GpuApi& api, int device) {
   std::array<char, 256> name{};
   if (api.device_name(name.data(), static_cast<int>(name.size()) - 1, device) != 0) return "unknown";
-  return name.data();
+  return printable_name(name.data());
 }
 
-std::string real_architecture_of(int device, std::string_view pretended) {
+int attribute_of(const GpuApi& api, int attribute, int device) {
+  constexpr int k_most = 1 << 24;
+  int value = 0;
+  if (api.device_attribute(&value, attribute, device) != 0) return 0;
+  return value > 0 && value <= k_most ? value : 0;
+}
+
+std::string real_architecture_of(const GpuApi& api, int device, std::string_view pretended,
+                                 const std::string& topology) {
   if (Settings::environment("HSA_OVERRIDE_GFX_VERSION").empty()) return {};
-  const std::vector<int> versions = target_versions();
-  if (device < 0 || static_cast<std::size_t>(device) >= versions.size()) return {};
-  const int version = versions[static_cast<std::size_t>(device)];
+  constexpr int k_bus = 67, k_slot = 68, k_domain = 69;  // hipDeviceAttributePci...
+  const std::int64_t version = target_version_of(topology, attribute_of(api, k_domain, device),
+                                                 attribute_of(api, k_bus, device), attribute_of(api, k_slot, device));
+  if (version == 0) return {};
   std::string real = fmt::format("gfx{}{:x}{:x}", version / 10000, version / 100 % 100, version % 100);
   return real == pretended.substr(0, pretended.find(':')) ? std::string() : real;
 }
@@ -110,6 +126,14 @@ VersionFacts versions_of(const GpuApi& api) {
   if (module.empty() && uname(&names) == 0) module = names.release;
   facts.driver = "amdgpu " + module;
   return facts;
+}
+
+std::string printable_name(std::string_view text) {
+  std::string name(text.substr(0, 128));
+  for (char& character : name) {
+    if (character < ' ' || character > '~') character = '?';
+  }
+  return name;
 }
 
 }  // namespace convoy

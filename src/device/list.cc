@@ -77,9 +77,9 @@ Result<std::unique_ptr<Device>> open_best() {
   for (const Backend& backend : k_backends) {
     const auto listed = backend.list();
     if (!listed) continue;
-    for (std::size_t i = 0; i < listed->size(); ++i) {
-      if (!(*listed)[i].automatic) continue;
-      if (auto device = backend.open(static_cast<int>(i))) return device;
+    for (const Listed& one : *listed) {
+      if (!one.automatic) continue;
+      if (auto device = backend.open(index_for(backend, one.name).value_or(0))) return device;
     }
   }
   return open_cpu(0);

@@ -9,6 +9,7 @@
 
 #include "base/timing.h"
 #include "device/dialect/dialect.h"
+#include "device/gpu_facts.h"
 #include "device/opencl_api.h"
 
 #include <fmt/format.h>
@@ -29,8 +30,15 @@ std::string text_of(const OpenclApi& api, cl_device_id device, cl_device_info wh
   if (api.clGetDeviceInfo(device, what, 0, nullptr, &size) != CL_SUCCESS || size == 0 || size > 4096) return {};
   std::string text(size, '\0');
   if (api.clGetDeviceInfo(device, what, size, text.data(), nullptr) != CL_SUCCESS) return {};
-  text.resize(text.find('\0') == std::string::npos ? size : text.find('\0'));
-  return text;
+  return printable_name(text.c_str());
+}
+
+// What drivers answer to calls that wait once a kernel has failed: the specification's two, NVIDIA's own for a bad access, and
+// what every queue of a lost context gives.
+bool ends_device(cl_int status) {
+  constexpr cl_int k_bad_access_nv = -9999;
+  return status == CL_OUT_OF_RESOURCES || status == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST ||
+         status == CL_INVALID_COMMAND_QUEUE || status == CL_DEVICE_NOT_AVAILABLE || status == k_bad_access_nv;
 }
 
 template <typename T>
@@ -169,7 +177,7 @@ void OpenclDevice::read_info(int index) {
   info_.model = text_of(api_, device_, CL_DEVICE_NAME);
   info_.architecture = info_.model;
   info_.driver = text_of(api_, device_, CL_DRIVER_VERSION);
-  info_.runtime = version.data();
+  info_.runtime = printable_name(version.data());
   info_.compiler = text_of(api_, device_, CL_DEVICE_OPENCL_C_VERSION);
   info_.key = fmt::format("opencl/{}/{}/{}", info_.runtime, info_.model, info_.driver);
   info_.compute_units = static_cast<int>(number_of<cl_uint>(api_, device_, CL_DEVICE_MAX_COMPUTE_UNITS));
@@ -178,6 +186,7 @@ void OpenclDevice::read_info(int index) {
   info_.max_threads = static_cast<int>(number_of<std::size_t>(api_, device_, CL_DEVICE_MAX_WORK_GROUP_SIZE));
   info_.local_memory = static_cast<std::int64_t>(number_of<cl_ulong>(api_, device_, CL_DEVICE_LOCAL_MEM_SIZE));
   info_.memory_total = static_cast<std::int64_t>(number_of<cl_ulong>(api_, device_, CL_DEVICE_GLOBAL_MEM_SIZE));
+  info_.computes_f64 = number_of<cl_device_fp_config>(api_, device_, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
   info_.is_host_processor = (number_of<cl_device_type>(api_, device_, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
   largest_allocation_ = static_cast<std::int64_t>(number_of<cl_ulong>(api_, device_, CL_DEVICE_MAX_MEM_ALLOC_SIZE));
 }
@@ -189,9 +198,9 @@ Result<std::unique_ptr<Device>> OpenclDevice::open(const OpenclApi& api, cl_devi
     return fail(ErrorCode::unsupported, fmt::format("{} has no OpenCL compiler", made->info_.name));
   cl_int status = CL_SUCCESS;
   made->context_ = api.clCreateContext(nullptr, 1, &device, nullptr, nullptr, &status);
-  if (status != CL_SUCCESS) return failed("clCreateContext", status);
+  if (status != CL_SUCCESS || made->context_ == nullptr) return failed("clCreateContext", status);
   made->queue_ = api.clCreateCommandQueue(made->context_, device, 0, &status);
-  if (status != CL_SUCCESS) return failed("clCreateCommandQueue", status);
+  if (status != CL_SUCCESS || made->queue_ == nullptr) return failed("clCreateCommandQueue", status);
   return made;
 }
 
@@ -212,7 +221,7 @@ Result<DeviceBuffer> OpenclDevice::allocate(std::int64_t bytes) {
 Result<void> OpenclDevice::waited(std::string_view call, cl_int status) {
   if (status == CL_SUCCESS) return {};
   Error error = opencl_error(call, status);
-  if (error.code == ErrorCode::device) {
+  if (ends_device(status)) {
     const std::lock_guard lock(lost_mutex_);
     if (!lost_)
       lost_ =

@@ -1,5 +1,7 @@
 // HIPRTC and NVRTC: the same interface under two prefixes.
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <mutex>
 #include <vector>
 
@@ -24,10 +26,13 @@ struct RtcApi {
   int (*log)(RtcProgram program, char* log) = nullptr;
   int (*code_size)(RtcProgram program, std::size_t* bytes) = nullptr;
   int (*code)(RtcProgram program, char* code) = nullptr;
+  // NVRTC alone: the driver's own compiler finishes PTX for chips that are newer than NVRTC.
+  int (*ptx_size)(RtcProgram program, std::size_t* bytes) = nullptr;
+  int (*ptx)(RtcProgram program, char* code) = nullptr;
 
-  Result<void> bind(const DynamicLibrary& library, const std::string& prefix, const char* code_name) {
+  Result<void> bind(const DynamicLibrary& library, const std::string& prefix, const std::string& code_name) {
     name = prefix;
-    const auto symbol = [&prefix](const char* rest) { return prefix + rest; };
+    const auto symbol = [&prefix](const std::string& rest) { return prefix + rest; };
     CONVOY_CHECK(library.bind(version, symbol("Version").c_str()));
     CONVOY_CHECK(library.bind(error_text, symbol("GetErrorString").c_str()));
     CONVOY_CHECK(library.bind(create, symbol("CreateProgram").c_str()));
@@ -35,20 +40,24 @@ struct RtcApi {
     CONVOY_CHECK(library.bind(compile, symbol("CompileProgram").c_str()));
     CONVOY_CHECK(library.bind(log_size, symbol("GetProgramLogSize").c_str()));
     CONVOY_CHECK(library.bind(log, symbol("GetProgramLog").c_str()));
-    CONVOY_CHECK(library.bind(code_size, (symbol("Get") + code_name + "Size").c_str()));
-    CONVOY_CHECK(library.bind(code, (symbol("Get") + code_name).c_str()));
+    CONVOY_CHECK(library.bind(code_size, symbol("Get" + code_name + "Size").c_str()));
+    CONVOY_CHECK(library.bind(code, symbol("Get" + code_name).c_str()));
+    (void)library.bind(ptx_size, symbol("GetPTXSize").c_str());
+    (void)library.bind(ptx, symbol("GetPTX").c_str());
     return {};
   }
 };
 
+struct RtcOptions {
+  std::string architecture;  // "--offload-arch="
+  std::vector<std::string> others;
+  std::vector<int> known;  // 90 for sm_90, rising; empty: not told, or not asked
+};
+
 class RtcCompiler final : public GpuCompiler {
  public:
-  RtcCompiler(const RtcApi& api, std::string version, std::string architecture_option, std::vector<std::string> options)
-      : api_(api),
-        serial_(api.name == "hiprtc"),
-        version_(std::move(version)),
-        architecture_option_(std::move(architecture_option)),
-        options_(std::move(options)) {}
+  RtcCompiler(const RtcApi& api, std::string version, RtcOptions options)
+      : api_(api), serial_(api.name == "hiprtc"), version_(std::move(version)), options_(std::move(options)) {}
 
   std::string version() const override { return version_; }
 
@@ -62,11 +71,12 @@ class RtcCompiler final : public GpuCompiler {
     const std::string file(name);
     if (const int status = api_.create(&program, text.c_str(), file.c_str(), 0, nullptr, nullptr); status != 0)
       return failed(file, status, "");
-    const std::string target = architecture_option_ + architecture;
+    const std::string older = older_relative_of(architecture);
+    const std::string target = options_.architecture + (older.empty() ? architecture : older);
     std::vector<const char*> options{target.c_str()};
-    for (const std::string& option : options_) options.push_back(option.c_str());
+    for (const std::string& option : options_.others) options.push_back(option.c_str());
     const int status = api_.compile(program, static_cast<int>(options.size()), options.data());
-    auto code = status == 0 ? code_of(program, file) : failed(file, status, log_of(program));
+    auto code = status == 0 ? code_of(program, file, !older.empty()) : failed(file, status, log_of(program));
     api_.destroy(&program);
     return code;
   }
@@ -87,12 +97,22 @@ class RtcCompiler final : public GpuCompiler {
     return log;
   }
 
-  Result<std::string> code_of(RtcProgram program, const std::string& file) const {
+  // "compute_90" for an "sm_120" that this compiler does not know; else empty.
+  std::string older_relative_of(const std::string& architecture) const {
+    int wanted = 0;
+    if (options_.known.empty() || api_.ptx == nullptr || std::sscanf(architecture.c_str(), "sm_%d", &wanted) != 1)
+      return {};
+    const auto after = std::upper_bound(options_.known.begin(), options_.known.end(), wanted);
+    if (after == options_.known.begin() || *(after - 1) == wanted) return {};
+    return fmt::format("compute_{}", *(after - 1));
+  }
+
+  Result<std::string> code_of(RtcProgram program, const std::string& file, bool as_ptx) const {
     std::size_t size = 0;
-    int status = api_.code_size(program, &size);
+    int status = (as_ptx ? api_.ptx_size : api_.code_size)(program, &size);
     if (status != 0 || size == 0) return failed(file, status, "no code came out");
     std::string code(size, '\0');
-    status = api_.code(program, code.data());
+    status = (as_ptx ? api_.ptx : api_.code)(program, code.data());
     if (status != 0) return failed(file, status, "");
     return code;
   }
@@ -100,15 +120,32 @@ class RtcCompiler final : public GpuCompiler {
   const RtcApi api_;
   const bool serial_;
   const std::string version_;
-  const std::string architecture_option_;
-  const std::vector<std::string> options_;
+  const RtcOptions options_;
 };
 
-// The ROCm release whose HIPRTC knows a family, as hipRuntimeGetVersion counts: 10^7 major + 10^5 minor.
+// A ROCm release whose HIPRTC knows a family for sure, as hipRuntimeGetVersion counts: 10^7 major + 10^5 minor.
 int first_runtime_for(std::string_view architecture) {
-  if (architecture.substr(0, 5) == "gfx11") return 50500000;
-  if (architecture.substr(0, 5) == "gfx12") return 60300000;
+  constexpr std::array<std::pair<std::string_view, int>, 5> k_families{
+      {{"gfx94", 60000000}, {"gfx95", 70000000}, {"gfx115", 60400000}, {"gfx11", 50500000}, {"gfx12", 60400000}}};
+  for (const auto& [family, runtime] : k_families) {
+    if (architecture.substr(0, family.size()) == family) return runtime;
+  }
   return 0;
+}
+
+// Since NVRTC 11.2.
+std::vector<int> known_architectures(const DynamicLibrary& library) {
+  int (*count_of)(int* count) = nullptr;
+  int (*fill)(int* architectures) = nullptr;
+  int count = 0;
+  if (!library.bind(count_of, "nvrtcGetNumSupportedArchs") || !library.bind(fill, "nvrtcGetSupportedArchs") ||
+      count_of(&count) != 0 || count <= 0 || count > 1024) {
+    return {};
+  }
+  std::vector<int> known(static_cast<std::size_t>(count));
+  if (fill(known.data()) != 0) return {};
+  std::sort(known.begin(), known.end());
+  return known;
 }
 
 }  // namespace
@@ -120,7 +157,8 @@ Result<std::unique_ptr<GpuCompiler>> open_hiprtc(const DynamicLibrary& runtime, 
                 fmt::format("the HIPRTC of this runtime ({}.{}) is older than {}", runtime_version / 10000000,
                             runtime_version / 100000 % 100, architecture));
   }
-  constexpr std::array<std::string_view, 3> k_names{"libhiprtc.so.7", "libhiprtc.so.6", "libhiprtc.so.5"};
+  constexpr std::array<std::string_view, 5> k_names{"libhiprtc.so.7", "libhiprtc.so.6", "libhiprtc.so.5",
+                                                    "libhiprtc.so", "/opt/rocm/lib/libhiprtc.so"};
   RtcApi api;
   if (!api.bind(runtime, "hiprtc", "Code")) {
     CONVOY_TRY(const DynamicLibrary library, DynamicLibrary::open_first(k_names));
@@ -128,7 +166,7 @@ Result<std::unique_ptr<GpuCompiler>> open_hiprtc(const DynamicLibrary& runtime, 
   }
   std::string version = fmt::format("hiprtc of HIP {}.{}.{}", runtime_version / 10000000,
                                     runtime_version / 100000 % 100, runtime_version % 100000);
-  return std::make_unique<RtcCompiler>(api, std::move(version), "--offload-arch=", std::vector<std::string>{"-O3"});
+  return std::make_unique<RtcCompiler>(api, std::move(version), RtcOptions{"--offload-arch=", {"-O3"}, {}});
 }
 
 Result<std::unique_ptr<GpuCompiler>> open_nvrtc() {
@@ -145,8 +183,9 @@ Result<std::unique_ptr<GpuCompiler>> open_nvrtc() {
   int major = 0, minor = 0;
   if (api.version(&major, &minor) != 0)
     return fail(ErrorCode::unsupported, library.name() + " does not tell its version");
-  return std::make_unique<RtcCompiler>(api, fmt::format("nvrtc {}.{}", major, minor), "--gpu-architecture=",
-                                       std::vector<std::string>{"--std=c++17", "-default-device"});
+  return std::make_unique<RtcCompiler>(
+      api, fmt::format("nvrtc {}.{}", major, minor),
+      RtcOptions{"--gpu-architecture=", {"--std=c++17", "-default-device"}, known_architectures(library)});
 }
 
 std::string shortened_log(std::string log) {
