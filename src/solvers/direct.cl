@@ -87,7 +87,7 @@ KERNEL(THREADS) void direct_gather(GLOBAL const element* RESTRICT source, GLOBAL
   tile /= g.groups;
   const i64 point0 = tile % point_tiles * (THREADS * POINTS) + thread;
   i32 phase[4];
-  split_small((i32)(tile / point_tiles), g.phases[0], g.phases[1], g.phases[2], phase);
+  split(tile / point_tiles, g.phases[0], g.phases[1], g.phases[2], phase);
 
   i32 tap0[3], taps[3], start[3];
   UNROLL
