@@ -2,6 +2,7 @@
 #include "base/dynlib.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 namespace convoy {
 
@@ -34,6 +35,16 @@ Result<DynamicLibrary> DynamicLibrary::open_first(std::span<const std::string_vi
     }
   }
   return tl::unexpected<Error>(std::move(reason));
+}
+
+bool DynamicLibrary::is_loaded(std::string_view file_begins) {
+  const auto visit = [](dl_phdr_info* info, std::size_t, void* wanted) {
+    std::string_view file = info->dlpi_name;
+    file.remove_prefix(file.rfind('/') + 1);
+    const auto& begins = *static_cast<const std::string_view*>(wanted);
+    return file.substr(0, begins.size()) == begins ? 1 : 0;
+  };
+  return dl_iterate_phdr(visit, &file_begins) != 0;
 }
 
 void* DynamicLibrary::find(const char* symbol) const {

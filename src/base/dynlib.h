@@ -21,6 +21,9 @@ class DynamicLibrary {
   static Result<DynamicLibrary> open_first(std::span<const std::string_view> names,
                                            const DynamicLibrary* avoid = nullptr);
 
+  // True when the process has a library whose file's name begins so, whoever loaded it.
+  static bool is_loaded(std::string_view file_begins);
+
   const std::string& name() const { return name_; }
   // Null when it has none.
   void* find(const char* symbol) const;

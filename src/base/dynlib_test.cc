@@ -54,6 +54,12 @@ TEST(DynamicLibrary, the_first_that_opens_and_none_that_is_to_be_avoided) {
   EXPECT_NE(none.error().message.find("libconvoy_absent.so.1"), std::string::npos) << none.error().message;
 }
 
+TEST(DynamicLibrary, loaded_libraries_are_known_by_the_beginning_of_their_names) {
+  EXPECT_TRUE(DynamicLibrary::is_loaded("libc.so"));
+  EXPECT_FALSE(DynamicLibrary::is_loaded("ibc.so"));
+  EXPECT_FALSE(DynamicLibrary::is_loaded("libconvoy_absent"));
+}
+
 // libc is loaded, the first name is not, though it would open.
 TEST(DynamicLibrary, what_is_loaded_comes_first) {
   constexpr std::array<std::string_view, 2> k_names{"libBrokenLocale.so.1", "libc.so.6"};

@@ -11,6 +11,7 @@
 #include "device/gpu_api.h"
 #include "device/gpu_compiler.h"
 #include "device/gpu_facts.h"
+#include "device/llvm_conflict.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -230,8 +231,12 @@ void GpuDevice::find_compilers() {
   } else {
     int version = 0;
     gpu_.api.hip_runtime_version(&version);
-    add(open_hiprtc(*gpu_.api.library, version, info_.architecture));
-    add(open_comgr(info_.architecture));
+    if (const auto may = may_load_comgr()) {
+      add(open_hiprtc(*gpu_.api.library, version, info_.architecture));
+      add(open_comgr(info_.architecture));
+    } else {
+      no_compilers_.push_back(may.error().message);
+    }
     add(find_clang());
   }
   if (!compilers_.empty()) info_.compiler = compilers_.front()->version();

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <iterator>
 #include <mutex>
 #include <optional>
 
 #include "base/timing.h"
 #include "device/dialect/dialect.h"
 #include "device/gpu_facts.h"
+#include "device/llvm_conflict.h"
 #include "device/opencl_api.h"
 
 #include <fmt/format.h>
@@ -48,6 +50,7 @@ T number_of(const OpenclApi& api, cl_device_id device, cl_device_info what) {
 }
 
 Result<std::vector<cl_device_id>> all_devices(const OpenclApi& api) {
+  CONVOY_CHECK(may_load_opencl_drivers());
   cl_uint count = 0;
   if (const cl_int status = api.clGetPlatformIDs(0, nullptr, &count); status != CL_SUCCESS)
     return failed("clGetPlatformIDs", status);
@@ -58,7 +61,8 @@ Result<std::vector<cl_device_id>> all_devices(const OpenclApi& api) {
     std::array<cl_device_id, 64> some{};
     cl_uint found = 0;
     if (api.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, some.size(), some.data(), &found) != CL_SUCCESS) continue;
-    devices.insert(devices.end(), some.begin(), some.begin() + std::min<cl_uint>(found, some.size()));
+    const auto end = some.begin() + std::min<cl_uint>(found, some.size());
+    std::copy_if(some.begin(), end, std::back_inserter(devices), [](cl_device_id device) { return device != nullptr; });
   }
   if (devices.empty()) return fail(ErrorCode::unsupported, "OpenCL: no platform has a device");
   return devices;
