@@ -3,6 +3,7 @@
 // CMakeLists.txt starts them so.
 #include <algorithm>
 #include <array>
+#include <csignal>
 
 #include "device/opencl_api.h"
 #include "tests/device_case.h"
@@ -43,6 +44,15 @@ TEST_P(EachDevice, computes) {
   DeviceCase one;
   const auto ran = one.run(*device_, nullptr);
   ASSERT_TRUE(ran) << ran.error().message;
+}
+
+// LLVM, of which PoCL and HIPRTC are made, would take both.
+TEST_P(EachDevice, leaves_the_programs_signals_alone) {
+  for (const int number : {SIGINT, SIGSEGV}) {
+    struct sigaction now {};
+    ASSERT_EQ(sigaction(number, nullptr, &now), 0);
+    EXPECT_EQ(now.sa_handler, SIG_DFL) << number;
+  }
 }
 
 TEST_P(EachDevice, a_stored_binary_is_as_good_as_a_fresh_one) {

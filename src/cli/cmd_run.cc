@@ -165,7 +165,7 @@ std::string device_line(const DispatchContext& context) {
 
 // Everything after the arguments are known to be good. Returns the exit status.
 int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& options, const Limits& limits,
-            JsonLines* json) {
+            const InterruptWatch& interrupt, JsonLines* json) {
   const std::string device = dispatcher.context().device().info().name;
   std::FILE* out = options.json == "-" ? stderr : stdout;
   const Table table(out, list.problems, options.explain);
@@ -174,7 +174,6 @@ int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& o
   const Stopwatch total;
   RunSummary summary;
   summary.input_errors = static_cast<int>(list.errors.size());
-  const InterruptWatch interrupt([&dispatcher] { dispatcher.context().cancel_open_intents(); });
   if (options.tune) warm_up(dispatcher, list, interrupt);
   Runner runner(dispatcher, limits);
   const std::size_t count = options.limit > 0 ? std::min(list.problems.size(), static_cast<std::size_t>(options.limit))
@@ -224,6 +223,7 @@ int run_command(const RunOptions& options, const Settings& settings) {
     if (list.errors.empty()) fmt::print(stderr, "convoy: nothing to run\n");
     return 2;
   }
+  InterruptWatch interrupt;
   // The command shows this run's errors, whatever the ledger remembers.
   auto dispatcher = Dispatcher::create(settings, options.device, [&options](Policy& policy) {
     policy.verify_again = true;
@@ -246,7 +246,10 @@ int run_command(const RunOptions& options, const Settings& settings) {
     }
     json = std::move(*opened);
   }
-  return run_all(**dispatcher, list, options, limits, json.get());
+  interrupt.set_withdraw([&dispatcher] { (*dispatcher)->context().cancel_open_intents(); });
+  const int status = run_all(**dispatcher, list, options, limits, interrupt, json.get());
+  interrupt.set_withdraw(nullptr);
+  return status;
 }
 
 void set_from_option(CommandContext& context, const char* key, const std::string& value) {

@@ -26,7 +26,7 @@ sigset_t interrupt_signals() {
 
 }  // namespace
 
-InterruptWatch::InterruptWatch(std::function<void()> withdraw) : withdraw_(std::move(withdraw)) {
+InterruptWatch::InterruptWatch() {
   const sigset_t signals = interrupt_signals();
   pthread_sigmask(SIG_BLOCK, &signals, &former_mask_);
   thread_ = std::thread([this] { watch(); });
@@ -38,6 +38,11 @@ InterruptWatch::~InterruptWatch() {
   pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
+void InterruptWatch::set_withdraw(std::function<void()> withdraw) {
+  const std::lock_guard lock(mutex_);
+  withdraw_ = std::move(withdraw);
+}
+
 void InterruptWatch::watch() {
   const sigset_t signals = interrupt_signals();
   while (!done_) {
@@ -45,7 +50,8 @@ void InterruptWatch::watch() {
     const int signal = sigtimedwait(&signals, nullptr, &tick);
     if (signal < 0) continue;
     if (requested_.exchange(true)) {
-      withdraw_();
+      const std::lock_guard lock(mutex_);
+      if (withdraw_) withdraw_();
       fmt::print(stderr, "\nconvoy: stopped\n");
       _exit(128 + signal);
     }

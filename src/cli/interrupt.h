@@ -6,22 +6,26 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
 
 namespace convoy {
 
 class InterruptWatch {
  public:
-  // Construct before other threads start: they inherit the blocked signals. `withdraw` runs before an immediate exit.
-  explicit InterruptWatch(std::function<void()> withdraw);
+  // Construct before other threads start, those of GPU drivers among them: they inherit the blocked signals.
+  InterruptWatch();
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;
 
   bool requested() const { return requested_; }
+  // Runs before an immediate exit; null: nothing does.
+  void set_withdraw(std::function<void()> withdraw);
 
  private:
   void watch();
+  std::mutex mutex_;
   std::function<void()> withdraw_;
   std::atomic<bool> requested_{false};
   std::atomic<bool> done_{false};

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "base/signal_keeper.h"
 #include "device/dialect/dialect.h"
 #include "device/gpu_api.h"
 #include "device/gpu_compiler.h"
@@ -330,6 +331,7 @@ Result<void> GpuDevice::health() const {
 
 // The first compiler that can: HIPRTC may be broken where comgr is not.
 Result<std::string> GpuDevice::compile(const ProgramSource& source) {
+  const SignalKeeper keeper;
   if (compilers_.empty()) {
     return fail(ErrorCode::unsupported,
                 fmt::format("nothing here compiles for {}: {}", info_.architecture, fmt::join(no_compilers_, "; ")));

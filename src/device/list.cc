@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/signal_keeper.h"
 #include "device/cuda_hip.h"
 #include "device/device.h"
 #include "device/opencl.h"
@@ -88,6 +89,7 @@ Result<std::unique_ptr<Device>> open_best() {
 }  // namespace
 
 DeviceList list_devices() {
+  const SignalKeeper keeper;
   DeviceList list;
   for (const Backend& backend : k_backends) {
     const auto listed = backend.list();
@@ -101,6 +103,7 @@ DeviceList list_devices() {
 }
 
 Result<std::unique_ptr<Device>> open_device(std::string_view name) {
+  const SignalKeeper keeper;
   if (name == "auto") return open_best();
   constexpr std::string_view k_simulated = "sim:";
   if (name.substr(0, k_simulated.size()) == k_simulated) return open_simulated_device(name.substr(k_simulated.size()));

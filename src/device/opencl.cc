@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/signal_keeper.h"
 #include "base/timing.h"
 #include "device/dialect/dialect.h"
 #include "device/gpu_facts.h"
@@ -287,6 +288,7 @@ Result<void> OpenclDevice::build(cl_program program, std::string_view name) cons
 }
 
 Result<std::string> OpenclDevice::compile(const ProgramSource& source) {
+  const SignalKeeper keeper;
   const std::string text = program_text(DeviceKind::opencl, source);
   const char* data = text.data();
   const std::size_t size = text.size();

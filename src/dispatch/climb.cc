@@ -97,7 +97,9 @@ CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::stri
   CandidateFacts facts;
   facts.solver = solver.id();
   facts.tier = solver.tier(context_.device());
-  facts.refusal = solver.fits(ordinary_, context_.device()).refusal();
+  const Fit fit = solver.fits(ordinary_, context_.device());
+  facts.refusal = fit.refusal();
+  facts.elsewhere = fit.is_elsewhere();
   if (std::find(struck_off.begin(), struck_off.end(), facts.solver) != struck_off.end()) {
     facts.refusal = "failed earlier in this process";
   }
@@ -302,6 +304,7 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
   for (const Solver* solver : solvers()) facts_.push_back(facts_of(*solver, struck_off));
   const Selection selection = select(problem_, facts_, policy_, context_.on_host());
   for (const Rejection& no : selection.rejected) {
+    if (facts_[no.fact].elsewhere) continue;
     result_.attempts.push_back({facts_[no.fact].solver, facts_[no.fact].tier, no.outcome, no.reason, 0, false});
   }
   std::vector<StepResult> done;

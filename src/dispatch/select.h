@@ -23,6 +23,7 @@ struct CandidateFacts {
   std::string solver;
   Tier tier = Tier::reference;
   std::string refusal;         // from Solver::fits; empty: it fits
+  bool elsewhere = false;      // the refusal goes without saying: Fit::elsewhere()
   int strikes = 0;             // young ones, on this problem class
   std::string strike_reason;   // of the newest
   int quarantined_kin = 0;     // other problem classes of this kind in quarantine

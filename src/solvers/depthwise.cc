@@ -264,7 +264,7 @@ class DepthwiseSolver final : public Solver {
 
   Fit fits(const Problem& problem, const Device& device) const override {
     const DeviceInfo& info = device.info();
-    if (info.kind == DeviceKind::cpu) return Fit::no("computes on GPUs and OpenCL devices only");
+    if (info.kind == DeviceKind::cpu) return Fit::elsewhere();
     if (info.max_threads < k_depthwise_threads) return Fit::no("the device has groups of fewer than 256 threads");
     if (problem.groups == 1) return Fit::no("not grouped");
     if (problem.c / problem.groups * (problem.k / problem.groups) > k_thin)

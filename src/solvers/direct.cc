@@ -195,7 +195,7 @@ class DirectSolver final : public Solver {
 
   Fit fits(const Problem& problem, const Device& device) const override {
     const DeviceInfo& info = device.info();
-    if (info.kind == DeviceKind::cpu) return Fit::no("computes on GPUs and OpenCL devices only");
+    if (info.kind == DeviceKind::cpu) return Fit::elsewhere();
     if (info.max_threads < 256) return Fit::no("the device has groups of fewer than 256 threads");
     if (problem.dtype == Dtype::f64 && !info.computes_f64) return Fit::no("the device computes no f64");
     if (!positions_fit(geometry_of(problem))) return Fit::no("a size is beyond 2^29");

@@ -73,32 +73,42 @@ constexpr IgemmTile k_large{128, 64, 16, 8, 8, 3}, k_square{64, 64, 16, 8, 8, 4}
 constexpr IgemmTile k_wide{64, 256, 16, 8, 16, 2}, k_middle{64, 128, 16, 8, 8, 3};
 constexpr IgemmTile k_textbook{128, 128, 8, 8, 8, 2}, k_huge{128, 256, 8, 8, 16, 1};
 constexpr IgemmTile k_low{32, 128, 16, 8, 8, 5}, k_low_small{32, 64, 16, 4, 8, 5}, k_low_wide{32, 256, 16, 8, 8, 3};
-constexpr IgemmTile k_16{16, 256, 16, 16, 4, 5}, k_16_small{16, 128, 16, 8, 4, 5}, k_16_wide{16, 512, 8, 16, 4, 4};
-constexpr IgemmTile k_12{12, 256, 16, 12, 4, 5}, k_12_small{12, 128, 16, 12, 4, 8}, k_12_wide{12, 512, 8, 12, 4, 4};
-constexpr IgemmTile k_8{8, 256, 16, 8, 4, 5}, k_8_small{8, 128, 16, 8, 4, 8};
-constexpr IgemmTile k_4{4, 256, 16, 4, 4, 5}, k_4_small{4, 128, 16, 4, 4, 8}, k_4_wide{4, 512, 8, 4, 8, 5};
+// One row of threads, whose points stay in their registers: 8 steps of k at a time on CUDA, 4 elsewhere, where LLVM brings all of
+// them at once.
+IgemmTile row_tile(int rows, int thread_points, const DeviceInfo& device) {
+  const int resident = rows * thread_points <= 32 ? 8 : 5;
+  return {rows, 64 * thread_points, device.kind == DeviceKind::cuda ? 8 : 4, rows, thread_points, resident};
+}
 
-std::vector<IgemmTile> tiles_for(std::int64_t rows, bool weights) {
-  if (rows <= 4) return {k_4, k_4_wide, k_4_small};
-  if (rows <= 8) return {k_8, k_8_small};
-  if (rows <= 12) return {k_12, k_12_wide, k_12_small};
-  if (rows <= 16) return {k_16, k_16_wide, k_16_small};
-  if (rows <= 32) return {k_low, k_low_small, k_low_wide};
-  if (weights) {
-    if (rows <= 64) return {k_square, k_middle};
-    return {k_large, k_textbook, k_square, k_middle};
+std::vector<IgemmTile> weights_tiles(std::int64_t rows) {
+  if (rows <= 4) return {{4, 256, 16, 4, 4, 4}};
+  if (rows <= 8) return {{8, 256, 16, 8, 4, 4}};
+  if (rows <= 16) return {{16, 128, 16, 8, 4, 5}};
+  if (rows <= 32) return {k_low_small, k_low};
+  if (rows <= 64) return {k_square, k_middle};
+  return {k_large, k_textbook, k_square, k_middle};
+}
+
+std::vector<IgemmTile> tiles_for(std::int64_t rows, const DeviceInfo& device) {
+  if (rows <= 16) {
+    const int tile = static_cast<int>(divide_up(rows, 4)) * 4;
+    std::vector<IgemmTile> tiles{row_tile(tile, 4, device)};
+    if (tile <= 8) tiles.push_back(row_tile(tile, 8, device));
+    return tiles;
   }
+  if (rows <= 32) return {k_low, k_low_small, k_low_wide};
   if (rows <= 64) return {k_wide, k_square, k_middle, k_square5};
   return {k_large, k_wide, k_square, k_middle, k_huge};
 }
 
 // One tile for each height, so that a machine compiles few generic programs. A processor that poses as a GPU builds a small tile
 // in a third of the time.
-IgemmTile generic_tile(std::int64_t rows, const DeviceInfo& device) {
+IgemmTile generic_tile(std::int64_t rows, bool weights, const DeviceInfo& device) {
   if (device.is_host_processor) return {16, 32, 8, 4, 4, 1};
-  if (rows <= 4) return k_4;
-  if (rows <= 16) return k_16_small;
-  return rows <= 32 ? k_low_small : k_square;
+  if (rows > 32) return k_square;
+  if (rows > 16) return k_low_small;
+  if (weights) return weights_tiles(rows > 4 ? 16 : 4).front();
+  return row_tile(rows > 4 ? 16 : 4, 4, device);
 }
 
 bool suits(const IgemmTile& tile, const DeviceInfo& device) {
@@ -117,7 +127,7 @@ bool is_tile(const IgemmTile& t) {
   return registers(t.thread_rows) && registers(t.thread_points) && t.thread_rows * t.thread_points <= 128 &&
          within(t.rows, 4, 256) && t.rows % t.thread_rows == 0 && within(t.points, 32, 512) &&
          is_power_of_two(t.points) && t.points % t.thread_points == 0 && is_power_of_two(t.depth) &&
-         within(t.depth, 8, 32) && within(t.threads(), 32, 256) && is_power_of_two(t.threads()) &&
+         within(t.depth, 4, 32) && within(t.threads(), 32, 256) && is_power_of_two(t.threads()) &&
          within(t.resident, 1, 16);
 }
 
@@ -184,7 +194,7 @@ IgemmChoice default_igemm_choice(const Geometry& g, const DeviceInfo& device) {
   IgemmChoice choice;
   choice.phases = best_phases(g);
   const Product product(g, choice.phases);
-  choice.tile = generic_tile(product.rows, device);
+  choice.tile = generic_tile(product.rows, is_weights(g), device);
   choice.splits = splits_for(product, choice.tile, device, 1);
   choice.packed = is_weights(g) || choice.phases == Phases::as_rows || flops(g) > k_tiny_flops;
   return choice;
@@ -198,7 +208,7 @@ std::vector<IgemmChoice> igemm_choices(const Geometry& g, const DeviceInfo& devi
   for (const Phases phases : {best, best == Phases::as_rows ? Phases::separate : best}) {
     choice.phases = phases;
     const Product product(g, phases);
-    for (const IgemmTile& tile : tiles_for(product.rows, is_weights(g))) {
+    for (const IgemmTile& tile : is_weights(g) ? weights_tiles(product.rows) : tiles_for(product.rows, device)) {
       if (!suits(tile, device)) continue;
       choice.tile = tile;
       // Backward weights without splits would leave the machine empty; the others take them where they help.

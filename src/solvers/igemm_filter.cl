@@ -10,39 +10,53 @@ typedef float filter_element;
 #define FILTER_DIVIDES (TILE_ROWS / 4 * TILE_DEPTH % THREADS == 0)
 
 typedef struct {
-  index offset;  // of the next tile's first row
+  GLOBAL const float* from;  // the next tile's first vector of this thread
   Float4 value[FILTER_VECTORS];
 } Filter;
 
-DEVICE index filter_origin(const Shape* shape, int group, int row0) {
-  return (index)group * shape->taps[0] * shape->taps[1] * shape->taps[2] * shape->depth_padded *
-             shape->rows_padded + row0;
+// Where the tile's rows begin, under tap 0 and channel 0.
+DEVICE GLOBAL const float* filter_origin(const Shape* shape, GLOBAL const float* filter, int group, int row0) {
+  return filter + ((index)group * shape->taps[0] * shape->taps[1] * shape->taps[2] * shape->depth_padded *
+                       shape->rows_padded +
+                   row0);
 }
 
-DEVICE void filter_tap(const Shape* shape, const Phase* phase, const Walk* walk, index origin, Filter* f) {
+DEVICE void filter_tap(const Shape* shape, const Phase* phase, const Walk* walk, GLOBAL const float* origin, int thread,
+                       Filter* f) {
   const int tap = tap_number(shape, phase, walk->t, walk->r, walk->s);
-  f->offset = origin + ((index)tap * shape->depth_padded + walk->tile * TILE_DEPTH) * shape->rows_padded;
+  const index row = (index)tap * shape->depth_padded + walk->tile * TILE_DEPTH + thread / (TILE_ROWS / 4);
+  f->from = origin + (row * shape->rows_padded + thread % (TILE_ROWS / 4) * 4);
 }
 
-DEVICE void filter_fetch(const Shape* shape, GLOBAL const float* filter, int thread, Filter* f) {
+// Vectors of a thread lie THREADS apart in the tile: in the same column if that is a whole number of rows.
+#if THREADS % (TILE_ROWS / 4) == 0
+#define VECTOR_AT(shape, thread, i) ((i) * (THREADS / (TILE_ROWS / 4)) * (index)(shape)->rows_padded)
+#else
+#define VECTOR_ROW(v) ((v) / (TILE_ROWS / 4))
+#define VECTOR_COLUMN(v) ((v) % (TILE_ROWS / 4) * 4)
+#define VECTOR_AT(shape, thread, i)                                                                             \
+  ((VECTOR_ROW((thread) + (i) * THREADS) - VECTOR_ROW(thread)) * (index)(shape)->rows_padded +                  \
+   VECTOR_COLUMN((thread) + (i) * THREADS) - VECTOR_COLUMN(thread))
+#endif
+
+DEVICE void filter_fetch(const Shape* shape, int thread, Filter* f) {
   UNROLL
   for (int i = 0; i < FILTER_VECTORS; ++i) {
-    const int v = thread + i * THREADS;
-    if (FILTER_DIVIDES || v < TILE_ROWS / 4 * TILE_DEPTH)
-      f->value[i] = *(GLOBAL const Float4*)(filter + f->offset + v / (TILE_ROWS / 4) * (index)shape->rows_padded +
-                                            v % (TILE_ROWS / 4) * 4);
+    if (FILTER_DIVIDES || thread + i * THREADS < TILE_ROWS / 4 * TILE_DEPTH)
+      f->value[i] = *(GLOBAL const Float4*)(f->from + VECTOR_AT(shape, thread, i));
   }
-  f->offset += TILE_DEPTH * (index)shape->rows_padded;
+  f->from += TILE_DEPTH * (index)shape->rows_padded;
 }
 
-DEVICE void filter_fetch_by_table(const Shape* shape, GLOBAL const float* filter, LOCAL const Int4* table, int thread, Filter* f) {
+DEVICE void filter_fetch_by_table(const Shape* shape, GLOBAL const float* origin, LOCAL const Int4* table, int thread,
+                                  Filter* f) {
   UNROLL
   for (int i = 0; i < FILTER_VECTORS; ++i) {
     const int v = thread + i * THREADS;
     f->value[i] = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f);
     if (FILTER_DIVIDES || v < TILE_ROWS / 4 * TILE_DEPTH) {
       const int row = table[v / (TILE_ROWS / 4)].w;
-      if (row >= 0) f->value[i] = *(GLOBAL const Float4*)(filter + f->offset + row + v % (TILE_ROWS / 4) * 4);
+      if (row >= 0) f->value[i] = *(GLOBAL const Float4*)(origin + row + v % (TILE_ROWS / 4) * 4);
     }
   }
 }
@@ -64,43 +78,43 @@ typedef element filter_element;
 #define FILTER_DIVIDES (TILE_ROWS * TILE_DEPTH % THREADS == 0)
 
 typedef struct {
-  index offset;  // of the next tile's first channel
-  int left;      // channels from there
-  int rows;      // of the tile that exist
+  GLOBAL const element* from;  // the next tile's first channel, first row
+  int left;                    // channels from there
+  int rows;                    // of the tile that exist
   float value[FILTER_VALUES];
 } Filter;
 
-DEVICE index filter_origin(const Shape* shape, int group, int row0) {
-  return group * (index)shape->filter_strides[0] + row0 * (index)shape->filter_strides[1];
+DEVICE GLOBAL const element* filter_origin(const Shape* shape, GLOBAL const element* filter, int group, int row0) {
+  return filter + (group * (index)shape->filter_strides[0] + row0 * (index)shape->filter_strides[1]);
 }
 
-DEVICE void filter_tap(const Shape* shape, const Phase* phase, const Walk* walk, index origin, Filter* f) {
+DEVICE void filter_tap(const Shape* shape, const Phase* phase, const Walk* walk, GLOBAL const element* origin, int thread,
+                       Filter* f) {
   f->left = shape->depth - walk->tile * TILE_DEPTH;
-  f->offset = origin + tap_offset(shape, phase, walk->t, walk->r, walk->s) +
-              walk->tile * TILE_DEPTH * (index)shape->filter_strides[2];
+  f->from = origin + (tap_offset(shape, phase, walk->t, walk->r, walk->s) +
+                      walk->tile * TILE_DEPTH * (index)shape->filter_strides[2]);
 }
 
 // Neighbours take neighbouring channels of one row.
-DEVICE void filter_fetch(const Shape* shape, GLOBAL const element* filter, int thread, Filter* f) {
+DEVICE void filter_fetch(const Shape* shape, int thread, Filter* f) {
   UNROLL
   for (int i = 0; i < FILTER_VALUES; ++i) {
     const int v = thread + i * THREADS, channel = v % TILE_DEPTH, row = v / TILE_DEPTH;
     const int exists = (FILTER_DIVIDES || row < TILE_ROWS) && row < f->rows && channel < f->left;
-    f->value[i] = exists ? LOAD(filter, f->offset + row * (index)shape->filter_strides[1] +
-                                            channel * (index)shape->filter_strides[2])
+    f->value[i] = exists ? LOAD(f->from, row * (index)shape->filter_strides[1] + channel * (index)shape->filter_strides[2])
                          : 0.0f;
   }
   f->left -= TILE_DEPTH;
-  f->offset += TILE_DEPTH * (index)shape->filter_strides[2];
+  f->from += TILE_DEPTH * (index)shape->filter_strides[2];
 }
 
-DEVICE void filter_fetch_by_table(const Shape* shape, GLOBAL const element* filter, LOCAL const Int4* table, int thread,
+DEVICE void filter_fetch_by_table(const Shape* shape, GLOBAL const element* origin, LOCAL const Int4* table, int thread,
                                   Filter* f) {
   UNROLL
   for (int i = 0; i < FILTER_VALUES; ++i) {
     const int v = thread + i * THREADS, row = v / TILE_DEPTH, k = table[v % TILE_DEPTH].w;
     const int exists = (FILTER_DIVIDES || row < TILE_ROWS) && row < f->rows && k >= 0;
-    f->value[i] = exists ? LOAD(filter, f->offset + row * (index)shape->filter_strides[1] + k) : 0.0f;
+    f->value[i] = exists ? LOAD(origin, row * (index)shape->filter_strides[1] + k) : 0.0f;
   }
 }
 

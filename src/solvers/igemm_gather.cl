@@ -9,7 +9,9 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
                   GLOBAL const result* RESTRICT bias, GLOBAL result* RESTRICT target, GLOBAL float* RESTRICT workspace,
                   const Shape given) {
   LOCAL_ARRAY(float, filter_tiles, 2 * TILE_DEPTH * FILTER_PITCH);
+#if !OWN_SOURCE
   LOCAL_ARRAY(float, source_tiles, 2 * TILE_DEPTH * SOURCE_PITCH);
+#endif
 #if LOADER == TABLE
   LOCAL_ARRAY(Int4, table, TABLE_ROWS);
   LOCAL_ARRAY(int, deep, DEEP ? TABLE_ROWS : 1);
@@ -51,23 +53,24 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   Filter filter;
   GLOBAL const element* group_source =
       source_data + tile.group * (index)shape.depth * (index)shape.source_strides[1];
-  const index filter_start = filter_origin(&shape, tile.group, tile.row0);
+  GLOBAL const filter_element* filter_start = filter_origin(&shape, filter_data, tile.group, tile.row0);
 #if !PACKED
   filter.rows = shape.rows - tile.row0;
 #endif
 #if LOADER == ALONG || LOADER == ALONG4
   source_begin(&shape, &phase, tile.point0, thread, origins, positions);
   BARRIER;
+#elif LOADER == POINT4
+  source_begin(&shape, group_source, &phase, tile.point0, first, thread, &source);
 #else
   source_begin(&shape, &phase, tile.point0, thread, &source);
 #endif
 #if LOADER == TABLE
   table_fill(&shape, &phase, thread, table, deep);
-  filter.offset = filter_start;
   BARRIER;
 #define FETCH(t)                                                                                              \
   {                                                                                                           \
-    filter_fetch_by_table(&shape, filter_data, table + (t) * TILE_DEPTH, thread, &filter);                    \
+    filter_fetch_by_table(&shape, filter_start, table + (t) * TILE_DEPTH, thread, &filter);                    \
     source_fetch(&shape, group_source, table + (t) * TILE_DEPTH + OWN_ROW(thread),                            \
                  deep + (DEEP ? (t) * TILE_DEPTH + OWN_ROW(thread) : 0), &source);                            \
   }
@@ -75,30 +78,41 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   Walk walk;
   walk_to(&phase, tiles_per_tap, first, &walk);
 #if LOADER == ALONG || LOADER == ALONG4
-#define ENTER_TAP() source_tap(&shape, &walk, thread, origins, positions, &source)
+#define ENTER_TAP() source_tap(&shape, group_source, &walk, thread, origins, positions, &source)
 #elif LOADER == POINT4
 #define ENTER_TAP()
 #else
-#define ENTER_TAP() source_tap(&shape, &walk, thread, &source)
+#define ENTER_TAP() source_tap(&shape, group_source, &walk, thread, &source)
 #endif
   ENTER_TAP();
-  filter_tap(&shape, &phase, &walk, filter_start, &filter);
+  filter_tap(&shape, &phase, &walk, filter_start, thread, &filter);
 #define FETCH(t)                                                        \
   {                                                                     \
     if (walk.tile == tiles_per_tap) {                                   \
       next_tap(&phase, &walk);                                          \
       ENTER_TAP();                                                      \
-      filter_tap(&shape, &phase, &walk, filter_start, &filter);         \
+      filter_tap(&shape, &phase, &walk, filter_start, thread, &filter);         \
     }                                                                   \
-    filter_fetch(&shape, filter_data, thread, &filter);                 \
-    source_fetch(&shape, group_source, walk.tile, thread, &source);     \
+    filter_fetch(&shape, thread, &filter);                              \
+    source_fetch(&shape, walk.tile, thread, &source);                   \
     ++walk.tile;                                                        \
   }
+#endif
+#if OWN_SOURCE
+  float points[THREAD_POINTS][TILE_DEPTH];
+#define PUT_SOURCE(buffer) source_put(&shape, &source, points)
+#define MULTIPLY() MULTIPLY_OWN(rows_tile, FILTER_PITCH, points, sums)
+#else
+#define PUT_SOURCE(buffer) \
+  source_put(&shape, &source, thread, source_tiles + (buffer) * (TILE_DEPTH * SOURCE_PITCH))
+#define MULTIPLY()                                                                                                \
+  LOCAL const float* points_tile = source_tiles + buffer * (TILE_DEPTH * SOURCE_PITCH) + tile.thread_point * 4;   \
+  MULTIPLY_TILES(rows_tile, FILTER_PITCH, points_tile, SOURCE_PITCH, sums)
 #endif
 #define PUT(buffer)                                                                       \
   {                                                                                       \
     filter_put(&filter, thread, filter_tiles + (buffer) * (TILE_DEPTH * FILTER_PITCH));   \
-    source_put(&source, thread, source_tiles + (buffer) * (TILE_DEPTH * SOURCE_PITCH));   \
+    PUT_SOURCE(buffer);                                                                   \
   }
 
   if (first < end) {
@@ -110,8 +124,7 @@ void igemm_gather(GLOBAL const element* RESTRICT source_data, GLOBAL const filte
   for (int t = first; t < end; ++t) {
     if (t + 1 < end) FETCH(t + 1)
     LOCAL const float* rows_tile = filter_tiles + buffer * (TILE_DEPTH * FILTER_PITCH) + tile.thread_row * 4;
-    LOCAL const float* points_tile = source_tiles + buffer * (TILE_DEPTH * SOURCE_PITCH) + tile.thread_point * 4;
-    MULTIPLY_TILES(rows_tile, FILTER_PITCH, points_tile, SOURCE_PITCH, sums)
+    MULTIPLY()
     buffer ^= 1;
     if (t + 1 < end) PUT(buffer)
     BARRIER;

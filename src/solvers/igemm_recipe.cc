@@ -94,6 +94,7 @@ class Cook {
     else
       loader_ = along ? Loader::along : Loader::across;
     if (choice_.specialised && choice_.phases == Phases::none) choose_store();
+    if (owns_source() && store_ == Store::points4) store_ = Store::anywhere;
     recipe_.vectors = loader_ == Loader::along4 || loader_ == Loader::point4 || store_ != Store::anywhere;
   }
 
@@ -142,6 +143,11 @@ class Cook {
       case Loader::point4: return depth * points / 4 >= threads;
       default: return threads <= points * depth;
     }
+  }
+
+  // See igemm_tile.cl.
+  bool owns_source() const {
+    return tile().rows == tile().thread_rows && (loader_ == Loader::across || loader_ == Loader::table);
   }
 
   std::int64_t table_rows() const {
@@ -196,6 +202,7 @@ class Cook {
     define("INDEX64", wide_ ? 1 : 0);
     if (choice_.specialised) list.push_back("SHAPE=" + literal(shape_));
     if (weights()) return list;
+    define("OWN_SOURCE", owns_source() ? 1 : 0);
     define("STORE", static_cast<int>(store_));
     define("PACKED", choice_.packed ? 1 : 0);
     define("PHASES", choice_.phases == Phases::separate ? 1 : 0);

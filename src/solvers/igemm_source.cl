@@ -1,10 +1,14 @@
-// Brings the source's tile, TILE_DEPTH x TILE_POINTS, to local memory: source_fetch loads a thread's part into registers while
-// the tile before it is multiplied, source_put stores it. LOADER says how threads lie over the tile:
+// Brings the source's tile, TILE_DEPTH x TILE_POINTS, to where it is multiplied: source_fetch loads a thread's part into registers
+// while the tile before it is multiplied, source_put hands it on. LOADER says how threads lie over the tile:
 //   ACROSS  neighbours take neighbouring points of one channel (channels first in memory; any strides)
 //   ALONG   neighbours take neighbouring channels of one point (channels last)
 //   ALONG4  the same, four channels at a time (aligned; depth a multiple of 4)
 //   POINT4  four points at a time: pointwise convolutions, channels first
 //   TABLE   as ACROSS, for few channels: tap and channel of every k stand in a table in local memory
+//
+// Loads of points in the padding read the first element of their channel instead, which exists; the zero is put in by source_put.
+// A condition on each load costs AMD cards four instructions, that zero one.
+
 // The source position of a point under tap (0, 0, 0): its offset within the group (returned) and coordinates.
 DEVICE index source_origin(const Shape* shape, const Phase* phase, index point, int* at) {
   int position[3];
@@ -31,8 +35,10 @@ DEVICE index source_origin(const Shape* shape, const Phase* phase, index point, 
 typedef struct {
   index origin[OWN_POINTS];
   int at[OWN_POINTS][3];
-  index offset[OWN_POINTS];  // under the present tap
+  GLOBAL const element* from[OWN_POINTS];  // under the present tap, the next tile's first channel of this thread
   int inside[OWN_POINTS];
+  int left;  // channels from there, at the last fetch
+  int taken[OWN_POINTS][OWN_ROWS];  // TABLE: what is inside
   float value[OWN_POINTS][OWN_ROWS];
 } Source;
 
@@ -47,47 +53,64 @@ typedef struct {
 
 DEVICE void source_begin(const Shape* shape, const Phase* phase, index point0, int thread, Source* s) {
   UNROLL
-  for (int i = 0; i < OWN_POINTS; ++i) {
+  for (int i = 0; i < OWN_POINTS; ++i)
     s->origin[i] = source_origin(shape, phase, point0 + OWN_POINT(thread, i), s->at[i]);
-    s->offset[i] = s->origin[i];
-    s->inside[i] = 0;
-  }
 }
 
-DEVICE void source_put(const Source* s, int thread, LOCAL float* tile) {
+#if LOADER == ACROSS
+#define FETCHED(s, i, j) ((s)->inside[i] && (whole || (j) * ROW_STEP < (s)->left) ? (s)->value[i][j] : 0.0f)
+#elif PREDICATED_LOADS
+#define FETCHED(s, i, j) ((s)->value[i][j])
+#else
+#define FETCHED(s, i, j) ((s)->taken[i][j] ? (s)->value[i][j] : 0.0f)
+#endif
+
+#if OWN_SOURCE
+DEVICE void source_put(const Shape* shape, const Source* s, float values[][OWN_ROWS]) {
+  const int whole = shape->depth == shape->depth_padded;
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     UNROLL
-    for (int j = 0; j < OWN_ROWS; ++j)
-      tile[(OWN_ROW(thread) + j * ROW_STEP) * SOURCE_PITCH + OWN_POINT(thread, i)] = s->value[i][j];
+    for (int j = 0; j < OWN_ROWS; ++j) values[i][j] = FETCHED(s, i, j);
   }
 }
-
-#endif
-
-#if LOADER == ACROSS
-
-DEVICE void source_tap(const Shape* shape, const Walk* walk, int thread, Source* s) {
-  const int d = walk->t * shape->along[0], h = walk->r * shape->along[1], w = walk->s * shape->along[2];
-  const index tap = place(shape->source_strides, d, h, w) + OWN_ROW(thread) * (index)shape->source_strides[1];
-  UNROLL
-  for (int i = 0; i < OWN_POINTS; ++i) {
-    s->inside[i] = is_inside(shape, s->at[i][0] + d, s->at[i][1] + h, s->at[i][2] + w);
-    s->offset[i] = s->origin[i] + tap;
-  }
-}
-
-DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, int tile, int thread, Source* s) {
-  const int channel = tile * TILE_DEPTH, left = shape->depth - channel - OWN_ROW(thread);
-  const index stride = (index)shape->source_strides[1];
+#else
+DEVICE void source_put(const Shape* shape, const Source* s, int thread, LOCAL float* tile) {
   const int whole = shape->depth == shape->depth_padded;
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     UNROLL
     for (int j = 0; j < OWN_ROWS; ++j)
-      s->value[i][j] = s->inside[i] && (whole || j * ROW_STEP < left)
-                           ? LOAD(source, s->offset[i] + (channel + j * ROW_STEP) * stride)
-                           : 0.0f;
+      tile[(OWN_ROW(thread) + j * ROW_STEP) * SOURCE_PITCH + OWN_POINT(thread, i)] = FETCHED(s, i, j);
+  }
+}
+#endif
+
+#endif
+
+#if LOADER == ACROSS
+
+DEVICE void source_tap(const Shape* shape, GLOBAL const element* source, const Walk* walk, int thread, Source* s) {
+  const int d = walk->t * shape->along[0], h = walk->r * shape->along[1], w = walk->s * shape->along[2];
+  const index tap = place(shape->source_strides, d, h, w);
+  const index channel = (walk->tile * TILE_DEPTH + OWN_ROW(thread)) * (index)shape->source_strides[1];
+  UNROLL
+  for (int i = 0; i < OWN_POINTS; ++i) {
+    s->inside[i] = is_inside(shape, s->at[i][0] + d, s->at[i][1] + h, s->at[i][2] + w);
+    s->from[i] = source + (channel + (s->inside[i] ? s->origin[i] + tap : 0));
+  }
+}
+
+DEVICE void source_fetch(const Shape* shape, int tile, int thread, Source* s) {
+  const index stride = (index)shape->source_strides[1];
+  const int whole = shape->depth == shape->depth_padded;
+  s->left = shape->depth - tile * TILE_DEPTH - OWN_ROW(thread);
+  UNROLL
+  for (int i = 0; i < OWN_POINTS; ++i) {
+    UNROLL
+    for (int j = 0; j < OWN_ROWS; ++j)
+      s->value[i][j] = LOAD(s->from[i], (whole || j * ROW_STEP < s->left ? j * ROW_STEP : -OWN_ROW(thread)) * stride);
+    s->from[i] += TILE_DEPTH * stride;
   }
 }
 
@@ -130,7 +153,12 @@ DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, LOCAL
     for (int i = 0; i < OWN_POINTS; ++i) {
       const int d = DEEP ? s->at[i][0] + deep[j * ROW_STEP] : 0;
       const int inside = is_inside(shape, d, s->at[i][1] + entry.y, s->at[i][2] + entry.z);
+#if PREDICATED_LOADS
       s->value[i][j] = inside ? LOAD(source, s->origin[i] + entry.x) : 0.0f;
+#else
+      s->value[i][j] = LOAD(source, inside ? s->origin[i] + entry.x : 0);
+      s->taken[i][j] = inside;
+#endif
     }
   }
 }
@@ -149,8 +177,9 @@ DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, LOCAL
 #define SOURCE_PITCH (TILE_POINTS + 4)
 
 typedef struct {
-  index offset[OWN_POINTS];  // under the present tap
+  GLOBAL const element* from[OWN_POINTS];  // under the present tap, the next tile's channels of this thread
   int inside[OWN_POINTS];
+  int exists;  // the last fetch's channels
   float value[OWN_POINTS * WIDTH];
 } Source;
 
@@ -168,42 +197,43 @@ DEVICE void source_begin(const Shape* shape, const Phase* phase, index point0, i
   }
 }
 
-DEVICE void source_tap(const Shape* shape, const Walk* walk, int thread, LOCAL const index* origins,
-                       LOCAL const Int4* positions, Source* s) {
+DEVICE void source_tap(const Shape* shape, GLOBAL const element* source, const Walk* walk, int thread,
+                       LOCAL const index* origins, LOCAL const Int4* positions, Source* s) {
   const int d = walk->t * shape->along[0], h = walk->r * shape->along[1], w = walk->s * shape->along[2];
-  const index tap =
-      place(shape->source_strides, d, h, w) + thread % ROW_THREADS * WIDTH * (index)shape->source_strides[1];
+  const index tap = place(shape->source_strides, d, h, w);
+  const index channel = (walk->tile * TILE_DEPTH + thread % ROW_THREADS * WIDTH) * (index)shape->source_strides[1];
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     const int p = thread / ROW_THREADS + i * POINT_STEP;
     const Int4 position = positions[p];
     s->inside[i] = is_inside(shape, position.x + d, position.y + h, position.z + w);
-    s->offset[i] = origins[p] + tap;
+    s->from[i] = source + (channel + (s->inside[i] ? origins[p] + tap : 0));
   }
 }
 
-DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, int tile, int thread, Source* s) {
-  const int channel = tile * TILE_DEPTH + thread % ROW_THREADS * WIDTH;
-  const int exists = shape->depth == shape->depth_padded || channel < shape->depth;
+DEVICE void source_fetch(const Shape* shape, int tile, int thread, Source* s) {
   const index stride = (index)shape->source_strides[1];
+  const int own = thread % ROW_THREADS * WIDTH;
+  s->exists = shape->depth == shape->depth_padded || tile * TILE_DEPTH + own < shape->depth;
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
 #if WIDTH == 4
-    Float4 v = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (s->inside[i] && exists) v = load4(source, s->offset[i] + tile * TILE_DEPTH * stride);
+    const Float4 v = load4(s->from[i], s->exists ? 0 : -own * stride);
     s->value[i * 4] = v.x, s->value[i * 4 + 1] = v.y, s->value[i * 4 + 2] = v.z, s->value[i * 4 + 3] = v.w;
 #else
-    s->value[i] = s->inside[i] && exists ? LOAD(source, s->offset[i] + tile * TILE_DEPTH * stride) : 0.0f;
+    s->value[i] = LOAD(s->from[i], s->exists ? 0 : -own * stride);
 #endif
+    s->from[i] += TILE_DEPTH * stride;
   }
 }
 
-DEVICE void source_put(const Source* s, int thread, LOCAL float* tile) {
+DEVICE void source_put(const Shape* shape, const Source* s, int thread, LOCAL float* tile) {
   LOCAL float* corner = tile + thread % ROW_THREADS * WIDTH * SOURCE_PITCH + thread / ROW_THREADS;
   UNROLL
   for (int i = 0; i < OWN_POINTS; ++i) {
     UNROLL
-    for (int j = 0; j < WIDTH; ++j) corner[j * SOURCE_PITCH + i * POINT_STEP] = s->value[i * WIDTH + j];
+    for (int j = 0; j < WIDTH; ++j)
+      corner[j * SOURCE_PITCH + i * POINT_STEP] = s->inside[i] && s->exists ? s->value[i * WIDTH + j] : 0.0f;
   }
 }
 
@@ -213,38 +243,45 @@ DEVICE void source_put(const Source* s, int thread, LOCAL float* tile) {
 #define SOURCE_PITCH TILE_POINTS
 
 typedef struct {
-  index offset[OWN_VECTORS];
-  int inside[OWN_VECTORS];
+  GLOBAL const element* from[OWN_VECTORS];
+  int inside[OWN_VECTORS];  // the last fetch
+  int point_exists[OWN_VECTORS];
   Float4 value[OWN_VECTORS];
 } Source;
 
 // Four points that begin at a multiple of 4 lie in one image, side by side: the grid's size is a multiple of 4.
-DEVICE void source_begin(const Shape* shape, const Phase* phase, index point0, int thread, Source* s) {
+DEVICE void source_begin(const Shape* shape, GLOBAL const element* source, const Phase* phase, index point0, int tile,
+                         int thread, Source* s) {
   UNROLL
   for (int i = 0; i < OWN_VECTORS; ++i) {
     const int v = thread + i * THREADS;
     int at[3];
-    s->offset[i] = source_origin(shape, phase, point0 + v % (TILE_POINTS / 4) * 4, at) +
-                   v / (TILE_POINTS / 4) * (index)shape->source_strides[1];
-    s->inside[i] = at[2] != OUTSIDE;
+    const index origin = source_origin(shape, phase, point0 + v % (TILE_POINTS / 4) * 4, at);
+    s->point_exists[i] = at[2] != OUTSIDE;
+    s->from[i] = source + ((tile * TILE_DEPTH + v / (TILE_POINTS / 4)) * (index)shape->source_strides[1] +
+                           (s->point_exists[i] ? origin : 0));
   }
 }
 
-DEVICE void source_fetch(const Shape* shape, GLOBAL const element* source, int tile, int thread, Source* s) {
+DEVICE void source_fetch(const Shape* shape, int tile, int thread, Source* s) {
+  const index stride = (index)shape->source_strides[1];
   UNROLL
   for (int i = 0; i < OWN_VECTORS; ++i) {
-    const int channel = tile * TILE_DEPTH + (thread + i * THREADS) / (TILE_POINTS / 4);
-    s->value[i] = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f);
-    if (s->inside[i] && (shape->depth == shape->depth_padded || channel < shape->depth))
-      s->value[i] = load4(source, s->offset[i] + tile * TILE_DEPTH * (index)shape->source_strides[1]);
+    const int row = (thread + i * THREADS) / (TILE_POINTS / 4);
+    const int exists = shape->depth == shape->depth_padded || tile * TILE_DEPTH + row < shape->depth;
+    s->inside[i] = s->point_exists[i] && exists;
+    s->value[i] = load4(s->from[i], exists ? 0 : -row * stride);
+    s->from[i] += TILE_DEPTH * stride;
   }
 }
 
-DEVICE void source_put(const Source* s, int thread, LOCAL float* tile) {
+DEVICE void source_put(const Shape* shape, const Source* s, int thread, LOCAL float* tile) {
   UNROLL
   for (int i = 0; i < OWN_VECTORS; ++i) {
     const int v = thread + i * THREADS;
-    *(LOCAL Float4*)(tile + v / (TILE_POINTS / 4) * SOURCE_PITCH + v % (TILE_POINTS / 4) * 4) = s->value[i];
+    const Float4 nothing = FLOAT4(0.0f, 0.0f, 0.0f, 0.0f);
+    *(LOCAL Float4*)(tile + v / (TILE_POINTS / 4) * SOURCE_PITCH + v % (TILE_POINTS / 4) * 4) =
+        s->inside[i] ? s->value[i] : nothing;
   }
 }
 

@@ -72,12 +72,28 @@ DEVICE void enter_column(const Shape* shape, int number, Column* column) {
   if (number >= shape->depth * taps) column->w = OUTSIDE;
 }
 
-DEVICE float load_x(const Shape* shape, GLOBAL const element* x, const Pixel* pixel, const Column* column) {
+// An element of x: its value, and whether the position lies in x at all (READ puts zeros where it does not).
+typedef struct {
+  float value;
+  int inside;
+} Element;
+
+DEVICE Element fetch_x(const Shape* shape, GLOBAL const element* x, const Pixel* pixel, const Column* column) {
+  Element e;
   // Twice OUTSIDE is far outside, too.
-  return is_inside(shape, pixel->d + column->d, pixel->h + column->h, pixel->w + column->w)
-             ? LOAD(x, pixel->x + column->offset)
-             : 0.0f;
+  e.inside = is_inside(shape, pixel->d + column->d, pixel->h + column->h, pixel->w + column->w);
+#if PREDICATED_LOADS
+  e.value = e.inside ? LOAD(x, pixel->x + column->offset) : 0.0f;
+#else
+  e.value = LOAD(x, e.inside ? pixel->x + column->offset : 0);
+#endif
+  return e;
 }
+#if PREDICATED_LOADS
+#define READ(element) (element).value
+#else
+#define READ(element) ((element).inside ? (element).value : 0.0f)
+#endif
 
 #if LOADER == ACROSS  // neighbours take neighbouring positions: channels first
 
@@ -117,7 +133,7 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
   GLOBAL const element* x = x_data + group * (index)shape.depth * (index)shape.source_strides[1];
   GLOBAL const element* y = y_data + (group * (index)shape.rows + row0) * (index)shape.target_strides[1];
   const index y_row = (index)shape.target_strides[1];
-  const int rows_left = shape.rows - row0;
+  const int rows_left = shape.rows - row0, rows_whole = shape.rows % TILE_ROWS == 0;
 
   float sums[THREAD_ROWS][COLUMNS_TILE / THREADS_POINTS];
   UNROLL
@@ -134,20 +150,23 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
   split_position(&shape, first * TILE_DEPTH + thread % TILE_DEPTH, &position);
   split_position(&shape, TILE_DEPTH, &step);
 
-  float row_values[OWN_ROWS];
 #if LOADER == ACROSS
-  float column_values[OWN_COLUMNS];
+  float row_values[OWN_ROWS];
+  Element column_values[OWN_COLUMNS];
+  int is_position;  // what is fetched; rows past the last are never stored, so anything may stand there
 #define FETCH()                                                                                              \
   {                                                                                                          \
     Pixel pixel;                                                                                             \
     enter_pixel(&shape, &position, &pixel);                                                                  \
+    is_position = pixel.y >= 0;                                                                              \
+    GLOBAL const element* y_line = y + (is_position ? pixel.y : 0);                                          \
     UNROLL                                                                                                   \
     for (int i = 0; i < OWN_ROWS; ++i) {                                                                     \
       const int row = thread / TILE_DEPTH + i * LINE_STEP;                                                   \
-      row_values[i] = pixel.y >= 0 && row < rows_left ? LOAD(y, pixel.y + row * y_row) : 0.0f;               \
+      row_values[i] = LOAD(y_line, (rows_whole || row < rows_left ? row : 0) * y_row);                       \
     }                                                                                                        \
     UNROLL                                                                                                   \
-    for (int i = 0; i < OWN_COLUMNS; ++i) column_values[i] = load_x(&shape, x, &pixel, &columns[i]);         \
+    for (int i = 0; i < OWN_COLUMNS; ++i) column_values[i] = fetch_x(&shape, x, &pixel, &columns[i]);        \
     advance(&shape, &step, &position);                                                                       \
   }
 #define PUT(buffer)                                                                                          \
@@ -155,12 +174,12 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
     LOCAL float* rows_line = rows_tiles + ((buffer) * TILE_DEPTH + thread % TILE_DEPTH) * ROWS_PITCH;        \
     LOCAL float* columns_line = columns_tiles + ((buffer) * TILE_DEPTH + thread % TILE_DEPTH) * COLUMNS_PITCH; \
     UNROLL                                                                                                   \
-    for (int i = 0; i < OWN_ROWS; ++i) rows_line[thread / TILE_DEPTH + i * LINE_STEP] = row_values[i];       \
+    for (int i = 0; i < OWN_ROWS; ++i) rows_line[thread / TILE_DEPTH + i * LINE_STEP] = is_position ? row_values[i] : 0.0f; \
     UNROLL                                                                                                   \
-    for (int i = 0; i < OWN_COLUMNS; ++i) columns_line[OWN_COLUMN(thread, i)] = column_values[i];            \
+    for (int i = 0; i < OWN_COLUMNS; ++i) columns_line[OWN_COLUMN(thread, i)] = READ(column_values[i]);      \
   }
 #else
-  float column_values[OWN_COLUMNS][OWN_PIXELS];
+  Element row_values[OWN_ROWS], column_values[OWN_COLUMNS][OWN_PIXELS];
 // Pixels of a tile are written down one tile before it is fetched, so that the barrier in between serves them, too.
 #define WRITE_PIXELS(buffer)                                                                                 \
   {                                                                                                          \
@@ -177,13 +196,14 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
     for (int i = 0; i < OWN_ROWS; ++i) {                                                                     \
       const int v = thread + i * THREADS, row = v % TILE_ROWS;                                               \
       const index at = pixels[(buffer) * TILE_DEPTH + v / TILE_ROWS].y;                                      \
-      row_values[i] = at >= 0 && row < rows_left ? LOAD(y, at + row * y_row) : 0.0f;                         \
+      row_values[i].inside = at >= 0;                                                                        \
+      row_values[i].value = LOAD(y, (at >= 0 ? at : 0) + (rows_whole || row < rows_left ? row : 0) * y_row); \
     }                                                                                                        \
     UNROLL                                                                                                   \
     for (int p = 0; p < OWN_PIXELS; ++p) {                                                                   \
       const Pixel pixel = pixels[(buffer) * TILE_DEPTH + OWN_PIXEL(thread) + p * PIXEL_STEP];                \
       UNROLL                                                                                                 \
-      for (int i = 0; i < OWN_COLUMNS; ++i) column_values[i][p] = load_x(&shape, x, &pixel, &columns[i]);    \
+      for (int i = 0; i < OWN_COLUMNS; ++i) column_values[i][p] = fetch_x(&shape, x, &pixel, &columns[i]);   \
     }                                                                                                        \
   }
 #define PUT(buffer)                                                                                          \
@@ -191,14 +211,15 @@ void igemm_weights(GLOBAL const element* RESTRICT x_data, GLOBAL const element* 
     UNROLL                                                                                                   \
     for (int i = 0; i < OWN_ROWS; ++i) {                                                                     \
       const int v = thread + i * THREADS;                                                                    \
-      rows_tiles[((buffer) * TILE_DEPTH + v / TILE_ROWS) * ROWS_PITCH + v % TILE_ROWS] = row_values[i];      \
+      rows_tiles[((buffer) * TILE_DEPTH + v / TILE_ROWS) * ROWS_PITCH + v % TILE_ROWS] =                     \
+          row_values[i].inside ? row_values[i].value : 0.0f;                                                 \
     }                                                                                                        \
     UNROLL                                                                                                   \
     for (int p = 0; p < OWN_PIXELS; ++p) {                                                                   \
       const int line = (buffer) * TILE_DEPTH + OWN_PIXEL(thread) + p * PIXEL_STEP;                           \
       UNROLL                                                                                                 \
       for (int i = 0; i < OWN_COLUMNS; ++i)                                                                  \
-        columns_tiles[line * COLUMNS_PITCH + OWN_COLUMN(thread, i)] = column_values[i][p];                   \
+        columns_tiles[line * COLUMNS_PITCH + OWN_COLUMN(thread, i)] = READ(column_values[i][p]);             \
     }                                                                                                        \
   }
 #endif

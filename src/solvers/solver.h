@@ -38,12 +38,16 @@ class Fit {
  public:
   static constexpr Fit yes() { return Fit(""); }
   static constexpr Fit no(std::string_view reason) { return Fit(reason); }
+  // A no that goes without saying: the solver is for another kind of device. Reports leave it out.
+  static constexpr Fit elsewhere() { return Fit("computes on another kind of device", true); }
   explicit constexpr operator bool() const { return refusal_.empty(); }
   constexpr std::string_view refusal() const { return refusal_; }
+  constexpr bool is_elsewhere() const { return elsewhere_; }
 
  private:
-  explicit constexpr Fit(std::string_view refusal) : refusal_(refusal) {}
+  explicit constexpr Fit(std::string_view refusal, bool elsewhere = false) : refusal_(refusal), elsewhere_(elsewhere) {}
   std::string_view refusal_;
+  bool elsewhere_;
 };
 
 struct PlanOptions {

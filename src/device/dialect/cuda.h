@@ -13,6 +13,7 @@
 #define GROUP_X ((int)blockIdx.x)
 #define GROUP_Y ((int)blockIdx.y)
 #define GROUP_Z ((int)blockIdx.z)
+#define PREDICATED_LOADS 1
 #define FMA(a, b, c) fmaf((a), (b), (c))
 #define FMA64(a, b, c) fma((a), (b), (c))
 

@@ -17,6 +17,7 @@
 #define GROUP_X ((int)__builtin_amdgcn_workgroup_id_x())
 #define GROUP_Y ((int)__builtin_amdgcn_workgroup_id_y())
 #define GROUP_Z ((int)__builtin_amdgcn_workgroup_id_z())
+#define PREDICATED_LOADS 0
 #define FMA(a, b, c) __builtin_fmaf((a), (b), (c))
 #define FMA64(a, b, c) __builtin_fma((a), (b), (c))
 

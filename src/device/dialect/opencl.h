@@ -20,6 +20,8 @@
 #define GROUP_X ((int)get_group_id(0))
 #define GROUP_Y ((int)get_group_id(1))
 #define GROUP_Z ((int)get_group_id(2))
+// Whether a condition on a load costs nothing. Elsewhere it is a branch: better to load something and not to use it.
+#define PREDICATED_LOADS 0
 #define FMA(a, b, c) fma((a), (b), (c))
 #define FMA64(a, b, c) fma((a), (b), (c))
 
