@@ -181,6 +181,7 @@ nlohmann::json statistics_to_json(const Statistics& statistics) {
            {{"compiled", statistics.kernels.compiled},
             {"from_cache", statistics.kernels.from_cache},
             {"compile_ms", statistics.kernels.compile_ms}}},
+          {"untuned", statistics.untuned},
           {"per_problem", std::move(problems)}};
 }
 

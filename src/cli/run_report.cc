@@ -208,6 +208,9 @@ void Table::summary(const RunSummary& summary) const {
     fmt::print(out_, "kernels: {} compiled in {:.1f} s, {} from the cache\n", s.kernels.compiled,
                s.kernels.compile_ms / 1000, s.kernels.from_cache);
   }
+  if (s.untuned > 0) {
+    fmt::print(out_, "untuned: {} problems; `convoy tune` compiles and measures what may be faster\n", s.untuned);
+  }
 }
 
 }  // namespace convoy

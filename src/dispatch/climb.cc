@@ -38,6 +38,7 @@ struct StepReport {
   Error error;
   std::unique_ptr<Rung> rung;
   std::optional<NumbersCheck> check;
+  double run_ms = 0;  // of `milliseconds`, without planning and compiling
 };
 
 class Climb {
@@ -236,11 +237,12 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
     if (const auto poisoned = poison_output(ordinary_, context_.device(), local_); !poisoned)
       return failed(poisoned.error());
   }
+  const Stopwatch run_watch;
   auto ran = rung->run(context_, local_);
   // A GPU reports later what its kernels do.
   if (ran) ran = context_.device().synchronize(local_.stream);
   if (!ran) return failed(ran.error());
-  StepReport report{Outcome::passed, "", watch.milliseconds(), {}, std::move(rung), {}};
+  StepReport report{Outcome::passed, "", watch.milliseconds(), {}, std::move(rung), {}, run_watch.milliseconds()};
   if (wants_check(candidate)) report.check = check();
   if (report.check && !report.check->passed) {
     report.outcome = Outcome::wrong_result;
@@ -253,7 +255,7 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
 
 // Looks for a faster alternative of what has just passed.
 StepReport Climb::find(const Candidate& candidate, const PlanOptions& options, StepReport found) {
-  FindOptions how{options, found.milliseconds, [this, &candidate]() -> std::optional<NumbersCheck> {
+  FindOptions how{options, found.run_ms, [this, &candidate]() -> std::optional<NumbersCheck> {
                     return wants_check(candidate) ? check() : std::nullopt;
                   }};
   auto best = find_fastest(context_, problem_, tensors_, {std::move(found.rung), std::move(found.check)}, how);
@@ -285,7 +287,7 @@ StepReport Climb::run_here(const Candidate& candidate) {
     }
     // A suspect's other algorithms have not been tried in a child.
     const bool trusted = !candidate.trial && !candidate.suspect && policy_.trial != TrialMode::always;
-    const bool look = policy_.find == FindMode::find && !recorded && trusted && candidate.tier != Tier::reference;
+    const bool look = policy_.find != FindMode::immediate && !recorded && trusted && candidate.tier != Tier::reference;
     if (report.rung && look) report = find(candidate, options, std::move(report));
   }
   if (needs_intent) close(intent, key, report, 0);

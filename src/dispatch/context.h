@@ -2,6 +2,7 @@
 // its convolutions (they hold it by shared_ptr).
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,10 @@ class DispatchContext {
   ProbeResult try_in_child(const std::string& request, std::chrono::milliseconds deadline);
   int children_started() const;
 
+  // Problems for which alternatives were passed over, because they are not compiled.
+  void count_untuned() { ++untuned_; }
+  std::int64_t untuned() const { return untuned_; }
+
   // Intents of this process that are open now, so that an interrupt can withdraw them: a user's Ctrl-C is no crash.
   std::int64_t begin_intent(const TrialKey& key);
   void close_intent(std::int64_t intent, const VerdictRecord& record, int signal, std::string_view reason);
@@ -53,6 +58,7 @@ class DispatchContext {
 
  private:
   Policy policy_;
+  std::atomic<std::int64_t> untuned_{0};
   std::unique_ptr<Device> device_;
   std::unique_ptr<Store> store_;
   KernelCache kernel_cache_;

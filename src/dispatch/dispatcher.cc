@@ -48,6 +48,7 @@ Statistics Dispatcher::statistics() const {
   std::sort(per_problem.begin(), per_problem.end(), [](const auto& a, const auto& b) { return a.problem < b.problem; });
   Statistics sum = sum_statistics(std::move(per_problem), context_->children_started());
   sum.kernels = context_->device().programs().counters();
+  sum.untuned = context_->untuned();
   return sum;
 }
 

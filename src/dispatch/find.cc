@@ -2,6 +2,7 @@
 #include "dispatch/find.h"
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 #include <utility>
 #include <vector>
@@ -99,6 +100,7 @@ class Alternatives {
  public:
   Alternatives(DispatchContext& context, const Problem& ordinary, const Rung& taken, const PlanOptions& options)
       : context_(context), ordinary_(ordinary), solver_(taken.solver()), options_(options) {
+    if (context.policy().find == FindMode::dynamic_hybrid) options_.not_compiled = &not_compiled_;
     for (std::string& choice : solver_.choices(ordinary, context.device(), options)) {
       if (!choice.empty() && choice != taken.params()) choices_.push_back(std::move(choice));
     }
@@ -112,6 +114,8 @@ class Alternatives {
 
   std::size_t size() const { return choices_.size(); }
   const std::string& choice(std::size_t i) const { return choices_[i]; }
+  // False: some were passed over, because they are not compiled.
+  bool all_compiled() const { return !not_compiled_; }
   // Null when it cannot be planned.
   std::unique_ptr<Plan> take(std::size_t i) { return context_.on_host() ? make(i) : std::move(plans_[i]); }
 
@@ -126,7 +130,8 @@ class Alternatives {
   DispatchContext& context_;
   const Problem& ordinary_;
   const Solver& solver_;
-  const PlanOptions& options_;
+  PlanOptions options_;
+  std::atomic<bool> not_compiled_{false};
   std::vector<std::string> choices_;
   std::vector<std::unique_ptr<Plan>> plans_;
 };
@@ -192,7 +197,11 @@ Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem
     best_ms = rung_ms;
     output_is_best = true;
   }
-  record(context, problem, *best.rung, best_ms);
+  if (alternatives.all_compiled()) {
+    record(context, problem, *best.rung, best_ms);
+  } else {
+    context.count_untuned();
+  }
   if (!output_is_best) CONVOY_CHECK(best.rung->run(context, local));
   return best;
 }

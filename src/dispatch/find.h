@@ -17,13 +17,14 @@ struct FindResult {
 
 struct FindOptions {
   PlanOptions plan;
-  double first_ms = 0;                                 // of the first rung's first run, with planning
+  double first_ms = 0;                                 // of the first rung's first run
   std::function<std::optional<NumbersCheck>()> check;  // of what the output holds now
 };
 
 // `first` has just run once, rightly. Returns it, or a faster alternative of the same solver that passed its check. The
 // output tensor holds the returned rung's result; an Error when it could not be made to. An alternative is dropped when its
-// runs are hopeless; all are once two seconds are spent, which the first run of a large problem may have done already.
+// runs are hopeless; all are once two seconds are spent, which the first run of a large problem may have done already. FindMode::dynamic_hybrid
+// passes over alternatives that are not compiled; as long as there are some, nothing is recorded.
 Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
                                 FindResult first, const FindOptions& find);
 

@@ -41,17 +41,23 @@ AlgorithmSet allowed_algorithms(const Settings& settings) {
   return allowed;
 }
 
-// MIOPEN_FIND_MODE: fast never measures, the others do; normal ignores records of earlier processes. Any FIND_ENFORCE but
-// none makes MIOpen use normal, whatever FIND_MODE says.
+// MIOPEN_FIND_MODE: fast never measures, dynamic_hybrid (the default) compiles nothing for it; normal ignores records of
+// earlier processes. Any FIND_ENFORCE but none makes MIOpen use normal, whatever FIND_MODE says.
 void apply_find_mode(const Settings& settings, Policy& policy) {
   const std::string& mode = settings.text("miopen.find_mode");
   const std::string& enforce = settings.text("miopen.find_enforce");
   const bool enforced = !enforce.empty() && enforce != "none";
   const std::string& own = settings.text("find");
-  const bool fast = own == "immediate" || (own == "auto" && mode == "fast" && !enforced);
-  policy.find = fast ? FindMode::immediate : FindMode::find;
+  const bool by_miopen = own == "auto";
+  if (own == "immediate" || (by_miopen && mode == "fast" && !enforced)) {
+    policy.find = FindMode::immediate;
+  } else if (own == "dynamic_hybrid" || (by_miopen && (mode.empty() || mode == "dynamic_hybrid") && !enforced)) {
+    policy.find = FindMode::dynamic_hybrid;
+  } else {
+    policy.find = FindMode::find;
+  }
   policy.keep_find_records = !settings.boolean("miopen.disable_find_db");
-  policy.use_find_records = policy.keep_find_records && !(own == "auto" && (enforced || mode == "normal"));
+  policy.use_find_records = policy.keep_find_records && !(by_miopen && (enforced || mode == "normal"));
 }
 
 }  // namespace

@@ -19,14 +19,15 @@ enum class Strategy {
   cpu,            // no GPU kernel at all
   vendor,         // no own kernels; CPU and reference stay as the net below
 };
-enum class FindMode { find, immediate };
+// dynamic_hybrid, MIOpen's default: alternatives are compared as far as nothing has to be compiled for it.
+enum class FindMode { find, dynamic_hybrid, immediate };
 enum class VerifyMode { off, sample, full };
 enum class TrialMode { automatic, always, never };
 
 struct Policy {
   Strategy strategy = Strategy::automatic;
   std::int64_t size_threshold = 42;
-  FindMode find = FindMode::find;
+  FindMode find = FindMode::dynamic_hybrid;
   bool use_find_records = true;   // of earlier processes
   bool keep_find_records = true;  // for later ones
   VerifyMode verify = VerifyMode::sample;

@@ -14,12 +14,14 @@ struct FindRow {
 
 TEST(Policy, find_modes) {
   for (const FindRow& row : {
-           FindRow{"auto", "", "", FindMode::find, true},
+           FindRow{"auto", "", "", FindMode::dynamic_hybrid, true},
            FindRow{"auto", "fast", "", FindMode::immediate, true},
            FindRow{"auto", "2", "none", FindMode::immediate, true},
            FindRow{"auto", "fast", "search", FindMode::find, false},  // any enforced value makes MIOpen use normal
            FindRow{"auto", "normal", "", FindMode::find, false},
-           FindRow{"auto", "dynamic_hybrid", "", FindMode::find, true},
+           FindRow{"auto", "dynamic_hybrid", "", FindMode::dynamic_hybrid, true},
+           FindRow{"auto", "hybrid", "", FindMode::find, true},
+           FindRow{"dynamic_hybrid", "normal", "search", FindMode::dynamic_hybrid, true},
            FindRow{"immediate", "normal", "search", FindMode::immediate, true},
            FindRow{"find", "fast", "", FindMode::find, true},
        }) {

@@ -33,6 +33,7 @@ struct Statistics {
   std::map<std::string, std::int64_t> quarantined;  // solver -> problems on which it was not tried
   int children_started = 0;
   ProgramLibrary::Counters kernels;  // of GPU devices
+  std::int64_t untuned = 0;          // problems whose alternatives are not compiled: `convoy tune` would
   std::vector<ProblemStatistics> per_problem;
 };
 

@@ -208,16 +208,19 @@ class WeightsPlan final : public Plan {
   std::int64_t elements_ = 0;
 };
 
-Result<std::unique_ptr<Plan>> plan_gather(const Problem& problem, const Recipe& recipe, Device& device) {
+Result<std::unique_ptr<Plan>> plan_gather(const Problem& problem, const Recipe& recipe, Device& device,
+                                          const PlanOptions& options) {
   const Shape shape = shape_of(recipe.geometry, recipe.tile, 1);
   ProgramSource source = program_of(problem, recipe.geometry, recipe.tile);
   if (recipe.sizes_compiled_in) source.defines.push_back(shape_define(shape));
+  CONVOY_CHECK(prepare_programs(device, {&source, 1}, options));
   CONVOY_TRY(GpuKernel kernel, load_kernel(device, source, "depthwise_gather"));
   return std::make_unique<GatherPlan>(problem.direction, shape, std::move(kernel), detail_of(problem, recipe));
 }
 
 Result<std::unique_ptr<Plan>> plan_weights(const Problem& problem, const Recipe& recipe, Device& device,
-                                           std::int64_t workspace_limit) {
+                                           const PlanOptions& options) {
+  const std::int64_t workspace_limit = options.workspace_limit;
   const Geometry& g = recipe.geometry;
   const DepthwiseSlices slices = depthwise_slices(g, problem.layout, recipe.tile, workspace_limit);
   if (workspace_limit > 0 && slices.bytes > workspace_limit) {
@@ -227,6 +230,7 @@ Result<std::unique_ptr<Plan>> plan_weights(const Problem& problem, const Recipe&
   const Shape shape = shape_of(g, recipe.tile, slices.slices);
   ProgramSource source = program_of(problem, g, recipe.tile);
   if (recipe.sizes_compiled_in) source.defines.push_back(shape_define(shape));
+  CONVOY_CHECK(prepare_programs(device, {&source, 1}, options));
   std::array<GpuKernel, 2> kernels;
   CONVOY_TRY(kernels[0], load_kernel(device, source, "depthwise_weights"));
   CONVOY_TRY(kernels[1], load_kernel(device, source, "depthwise_sum"));
@@ -294,9 +298,9 @@ class DepthwiseSolver final : public Solver {
     }
     CONVOY_TRY(const Recipe recipe, recipe_of(problem, options.params));
     if (problem.direction == Direction::backward_weights) {
-      return plan_weights(problem, recipe, device, options.workspace_limit);
+      return plan_weights(problem, recipe, device, options);
     }
-    return plan_gather(problem, recipe, device);
+    return plan_gather(problem, recipe, device, options);
   }
 };
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "device/device.h"
 #include "problem/dtype.h"
+#include "solvers/solver.h"
 
 namespace convoy {
 
@@ -28,6 +30,9 @@ class GpuKernel {
   std::shared_ptr<const Program> program_;
   std::unique_ptr<Kernel> kernel_;
 };
+
+// Compiles what the device has not, side by side; an Error when `options` forbid that or it fails.
+Result<void> prepare_programs(Device& device, std::span<const ProgramSource> sources, const PlanOptions& options);
 
 // Compiles the program unless the device has it.
 Result<GpuKernel> load_kernel(Device& device, const ProgramSource& source, const char* entry);

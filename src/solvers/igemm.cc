@@ -147,7 +147,7 @@ class Igemm final : public Solver {
                                        options.workspace_limit));
       std::ranges::move(programs_of(*generic), std::back_inserter(programs));
     }
-    CONVOY_CHECK(device.programs().prepare(programs, options.threads));
+    CONVOY_CHECK(prepare_programs(device, programs, options));
 
     CONVOY_TRY(Kernels kernels, Kernels::load(device, std::move(recipe)));
     std::optional<Kernels> unaligned;

@@ -7,6 +7,7 @@
 // transposed ones first.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -55,6 +56,8 @@ struct PlanOptions {
   std::string params;                // one of Solver::choices(), empty: the solver's own choice, soon ready to run
   std::int64_t workspace_limit = 0;  // bytes; 0: no limit
   int threads = 0;                   // on the host; 0: all available
+  // Not null: a plan that would have to compile a kernel first is refused (ErrorCode::unsupported), which sets it to true.
+  std::atomic<bool>* not_compiled = nullptr;
 };
 
 // One call: its tensors, each as the problem describes it (dtype, sizes, strides): memory of the plan's device (device.h
