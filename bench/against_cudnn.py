@@ -185,7 +185,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
         # The user's own databases stay untouched, and every run decides anew.
-        convoy = Convoy(options.library, [f"cache_dir={folder}", "system_cache_dirs=", *options.setting], options.device)
+        convoy = Convoy(options.library, [f"cache_dir={folder}", "system_cache_dirs=", "find=find", *options.setting], options.device)
         print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__} with cuDNN "
               f"{torch.backends.cudnn.version()}, legacy interface of {cudnn.version}")
         print(HEAD)
