@@ -30,11 +30,11 @@ def kernel_line(**changes):
 
 class Usage(CliCase):
     def test_help_of_every_command_says_something(self):
-        for command in ((), ("run",), ("db",), ("settings",)):
+        for command in ((), ("run",), ("tune",), ("db",), ("settings",), ("devices",)):
             with self.subTest(command):
                 text = self.convoy(*command, "--help").stdout
                 self.assertIn("Usage: convoy", text)
-                if command != ("settings",):
+                if command not in (("settings",), ("devices",)):
                     self.assertIn("Examples:", text)
         for command in ("list", "show", "verify", "export", "import", "prune", "forget"):
             self.assertIn("Usage: convoy db", self.convoy("db", command, "--help").stdout)
@@ -62,9 +62,21 @@ class Usage(CliCase):
                 self.assertLess(len(process.stderr), 400, "a message is read by people")
 
     def test_a_full_disk_is_an_error(self):
-        for arguments in [("run", TINY), ("run", "--json", "-", TINY), ("settings",), ("--help",), ("db", "show"), ("db", "export", "-")]:
+        for arguments in [("run", TINY), ("run", "--json", "-", TINY), ("settings",), ("devices",), ("--help",), ("db", "show"), ("db", "export", "-")]:
             with self.subTest(arguments), open("/dev/full", "w") as full:
                 self.assertIn("No space left", self.convoy(*arguments, expect=1, stdout=full).stderr)
+
+    def test_devices(self):
+        report = json.loads(self.convoy("devices", "--json").stdout)
+        names = [device["name"] for device in report["devices"]]
+        self.assertIn("cpu", names)
+        self.assertIn(report["auto"], names)
+        for device in report["devices"]:
+            self.assertTrue(device["model"], device)
+        told = " ".join(names + report["absent"])
+        for backend in ("hip", "cuda", "opencl"):
+            self.assertIn(backend, told, "present, or absent for a reason")
+        self.assertIn("auto is " + report["auto"], self.convoy("devices").stdout)
 
     def test_man_page(self):
         page = os.environ.get("CONVOY_MAN_PAGE")

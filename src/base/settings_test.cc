@@ -141,7 +141,7 @@ TEST_F(SettingsTest, FileSyntax) {
   EXPECT_EQ(problems(settings), file + ":5: \"no equals sign\" has no '='; write key = value\n" + file +
                                     ":6: no setting is called \"startegy\"; did you mean \"strategy\"?\n" + file +
                                     ":7: no setting is called \"quite_unknown_thing\"\n" + file +
-                                    ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, immediate\n");
+                                    ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, dynamic_hybrid, immediate\n");
 }
 
 TEST_F(SettingsTest, TheFileMayBeALinkButNotEverybodysNorHuge) {

@@ -57,6 +57,7 @@ int run_program(int argc, char** argv) {
   add_run_command(app, context);
   add_tune_command(app, context);
   add_db_command(app, context);
+  add_devices_command(app, context);
   add_settings_command(app, context);
   add_probe_command(app, context);
   app.parse_complete_callback([&context] {

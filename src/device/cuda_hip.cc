@@ -202,7 +202,9 @@ Result<void> GpuDevice::read_info(const std::string& name) {
   info_.real_architecture =
       api.kind == DeviceKind::hip ? real_architecture_of(api, gpu_.device, info_.architecture) : "";
   const VersionFacts versions = versions_of(api);
-  info_.driver = versions.driver;
+  // A simulated card's verdicts are not a real one's.
+  const bool simulated = name.substr(0, 4) == "sim:";
+  info_.driver = simulated ? "Convoy's simulator" : versions.driver;
   info_.runtime = versions.runtime;
   info_.compute_units = attribute(api.attribute_compute_units);
   info_.warp_size = attribute(api.attribute_warp_size);
@@ -212,8 +214,6 @@ Result<void> GpuDevice::read_info(const std::string& name) {
   constexpr std::size_t k_most_memory = std::size_t{1} << 50;
   if (api.device_memory(&total, gpu_.device) == 0)
     info_.memory_total = static_cast<std::int64_t>(std::min(total, k_most_memory));
-  // A simulated card's verdicts are not a real one's.
-  const bool simulated = name.substr(0, 4) == "sim:";
   info_.key = fmt::format("{}/{}/{}/{}", simulated ? "sim" : to_string(api.kind), info_.architecture, info_.driver,
                           info_.runtime);
   return {};

@@ -1,6 +1,8 @@
 // Implementation of gpu_api.h: which symbol stands for what.
 #include "device/gpu_api.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <filesystem>
@@ -98,6 +100,16 @@ Result<void> bind_cuda(GpuApi& api) {
   return {};
 }
 
+// The two usual reasons why HIP finds no card.
+std::string why_no_amd_gpu() {
+  constexpr const char* k_driver = "/dev/kfd";
+  if (access(k_driver, F_OK) != 0) return fmt::format("; there is no {}: no AMD GPU, or its driver is not loaded", k_driver);
+  if (access(k_driver, R_OK | W_OK) != 0) {
+    return fmt::format("; this user may not use {}: add it to the group that owns it (render, on most systems)", k_driver);
+  }
+  return {};
+}
+
 using Binder = Result<void> (*)(GpuApi&);
 
 Result<const GpuApi*> finish(Result<DynamicLibrary> library, Binder bind) {
@@ -105,8 +117,12 @@ Result<const GpuApi*> finish(Result<DynamicLibrary> library, Binder bind) {
   auto api = std::make_unique<GpuApi>();
   api->library = std::make_unique<DynamicLibrary>(std::move(*library));
   CONVOY_CHECK(bind(*api));
-  if (const GpuStatus status = api->init(0); status != 0)
-    return tl::unexpected<Error>(gpu_error(*api, api->kind == DeviceKind::hip ? "hipInit" : "cuInit", status));
+  if (const GpuStatus status = api->init(0); status != 0) {
+    const bool is_hip = api->kind == DeviceKind::hip;
+    Error error = gpu_error(*api, is_hip ? "hipInit" : "cuInit", status);
+    if (is_hip) error.message += why_no_amd_gpu();
+    return tl::unexpected<Error>(std::move(error));
+  }
   return api.release();  // stays: its library does
 }
 

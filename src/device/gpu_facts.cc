@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/settings.h"
@@ -123,8 +124,8 @@ VersionFacts versions_of(const GpuApi& api) {
   // AMD's own packages give the module a version; the kernel's copy goes by the kernel.
   std::string module = first_line("/sys/module/amdgpu/version");
   utsname names{};
-  if (module.empty() && uname(&names) == 0) module = names.release;
-  facts.driver = "amdgpu " + module;
+  if (module.empty() && std::filesystem::exists("/sys/module/amdgpu") && uname(&names) == 0) module = names.release;
+  facts.driver = module.empty() ? "unknown" : "amdgpu " + module;
   return facts;
 }
 

@@ -8,9 +8,9 @@
 #include "device/cuda_hip.h"
 #include "device/device.h"
 #include "device/opencl.h"
+#include "device/opencl_drivers.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace convoy {
 namespace {
@@ -76,6 +76,8 @@ std::optional<int> index_for(const Backend& backend, std::string_view name) {
 
 Result<std::unique_ptr<Device>> open_best() {
   for (const Backend& backend : k_backends) {
+    // PoCL alone has nothing for "auto", and brings all of LLVM into the process.
+    if (backend.name == "opencl" && !registered_opencl_drivers().others) continue;
     const auto listed = backend.list();
     if (!listed) continue;
     for (const Listed& one : *listed) {
@@ -115,8 +117,9 @@ Result<std::unique_ptr<Device>> open_device(std::string_view name) {
     if (device) return device;
     reason = ": " + device.error().message;
   }
-  return fail(ErrorCode::invalid_argument, fmt::format("device '{}' cannot be used here{}; choose auto or one of: {}",
-                                                       name, reason, fmt::join(list_devices().names, ", ")));
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("device '{}' cannot be used here{}; choose auto, or one that `convoy devices` shows", name,
+                          reason));
 }
 
 }  // namespace convoy

@@ -14,6 +14,7 @@
 #include "device/gpu_facts.h"
 #include "device/llvm_conflict.h"
 #include "device/opencl_api.h"
+#include "device/opencl_drivers.h"
 
 #include <fmt/format.h>
 
@@ -52,6 +53,7 @@ T number_of(const OpenclApi& api, cl_device_id device, cl_device_info what) {
 
 Result<std::vector<cl_device_id>> all_devices(const OpenclApi& api) {
   CONVOY_CHECK(may_load_opencl_drivers());
+  CONVOY_CHECK(may_load_pocl(registered_opencl_drivers()));
   cl_uint count = 0;
   if (const cl_int status = api.clGetPlatformIDs(0, nullptr, &count); status != CL_SUCCESS)
     return failed("clGetPlatformIDs", status);
