@@ -3,6 +3,9 @@
 //
 //   codegen [architecture ...]     default: gfx906 gfx1010 gfx1030 gfx1100, and sm_90 where cuobjdump is
 //
+// "share" is that of FMAs among all instructions of the main loop, "of valu" among those of the vector units, where other waves
+// can issue the rest beside them.
+//
 // The main loop is the backward branch around most FMAs. Where a loop over k lies within it, its instructions count as often as it
 // runs for one tile. Instructions that a branch skips most of the time (the next tap's addresses) count, too.
 #include <algorithm>
@@ -29,6 +32,7 @@ namespace {
 struct Instruction {
   std::int64_t address;
   int fmas;
+  bool is_vector;          // takes an issue slot of the vector units: AMD only
   std::int64_t branch_to;  // -1: none
 };
 
@@ -73,7 +77,7 @@ int count(const std::string& text, std::string_view word) {
 void read_amd(const std::string& line, Code& code) {
   const std::size_t comment = line.find("// ");
   if (comment == std::string::npos || line.empty() || line[0] != '\t') return;
-  Instruction i{std::stoll(line.substr(comment + 3), nullptr, 16), 0, -1};
+  Instruction i{std::stoll(line.substr(comment + 3), nullptr, 16), 0, line.starts_with("\tv_"), -1};
   i.fmas = count(line, "_fma_f32") + count(line, "_fmac_f32") + count(line, "v_pk_fma_f32");
   const std::size_t branch = line.find("branch");
   if (branch != std::string::npos) {
@@ -87,7 +91,7 @@ void read_amd(const std::string& line, Code& code) {
 void read_nvidia(const std::string& line, Code& code) {
   const std::size_t comment = line.find("/*");
   if (comment == std::string::npos || line.find(';') == std::string::npos) return;
-  Instruction i{std::stoll(line.substr(comment + 2), nullptr, 16), count(line, "FFMA"), -1};
+  Instruction i{std::stoll(line.substr(comment + 2), nullptr, 16), count(line, "FFMA"), false, -1};
   const std::size_t branch = line.find("BRA");
   const std::size_t target = branch == std::string::npos ? branch : line.find("0x", branch);
   if (target != std::string::npos) i.branch_to = std::stoll(line.substr(target), nullptr, 16);
@@ -121,8 +125,12 @@ Result<Code> disassemble(const std::string& binary, bool amd) {
 }
 
 struct Loop {
-  std::int64_t fmas = 0, all = 0;
+  std::int64_t fmas = 0, all = 0, vector = 0;
 };
+
+double share(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+}
 
 // The loop over tiles, one round of it: `expected` FMAs.
 Loop main_loop(const Code& code, std::int64_t expected) {
@@ -134,13 +142,14 @@ Loop main_loop(const Code& code, std::int64_t expected) {
       if (i.address < end.branch_to || i.address > end.address) continue;
       ++loop.all;
       loop.fmas += i.fmas;
+      loop.vector += i.is_vector ? 1 : 0;
     }
     if (loop.fmas > inner.fmas || (loop.fmas == inner.fmas && loop.all < inner.all)) inner = loop;
     if (loop.fmas > outer.fmas || (loop.fmas == outer.fmas && loop.all > outer.all)) outer = loop;
   }
   if (inner.fmas == 0 || outer.fmas >= expected) return outer;
   const std::int64_t more = expected / inner.fmas - 1;  // rounds of the inner loop that are not written out
-  return {outer.fmas + more * inner.fmas, outer.all + more * inner.all};
+  return {outer.fmas + more * inner.fmas, outer.all + more * inner.all, outer.vector + more * inner.vector};
 }
 
 struct Target {
@@ -178,16 +187,16 @@ Result<void> report(const Target& target, const Problem& problem, const IgemmCho
   CONVOY_TRY(const Code code, disassemble(binary, target.device.kind == DeviceKind::hip));
   const IgemmTile& t = choice.tile;
   const Loop loop = main_loop(code, std::int64_t{1} * t.thread_rows * t.thread_points * t.depth);
-  fmt::print("{:8} {:26} {:>5} {:>6} {:>6} {:>5} /{:>5} {:6.2f} {:7.2f} s\n", target.device.architecture,
+  fmt::print("{:8} {:26} {:>5} {:>6} {:>6} {:>5} /{:>5} {:6.2f} {:6.2f} {:7.2f} s\n", target.device.architecture,
              to_string(choice), code.registers, code.spills, code.local, loop.fmas, loop.all,
-             loop.all > 0 ? static_cast<double>(loop.fmas) / static_cast<double>(loop.all) : 0.0, seconds);
+             share(loop.fmas, loop.all), share(loop.fmas, loop.vector), seconds);
   return {};
 }
 
 Result<void> report_all(const std::string& architecture) {
   CONVOY_TRY(const Target target, target_of(architecture));
-  fmt::print("\n{} ({})\n{:8} {:26} {:>5} {:>6} {:>6} {:>12} {:>6} {:>9}\n", architecture, target.compiler->version(),
-             "", "choice", "vgpr", "spills", "local", "fma / all", "share", "compile");
+  fmt::print("\n{} ({})\n{:8} {:26} {:>5} {:>6} {:>6} {:>12} {:>6} {:>6} {:>9}\n", architecture, target.compiler->version(),
+             "", "choice", "vgpr", "spills", "local", "fma / all", "share", "of valu", "compile");
   for (const char* text : {
            "fwd:f32:nchw:n64c128h28w28:k128r3s3:pad1x1:stride1x1:dil1x1:g1",
            "fwd:f32:nchw:n64c64h56w56:k64r3s3:pad1x1:stride1x1:dil1x1:g1",

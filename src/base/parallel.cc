@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -26,9 +27,17 @@ void parallel_for(std::int64_t count, std::int64_t grain, int threads,
   const std::int64_t pieces = (count - 1) / grain + 1;
   const std::int64_t wanted = std::min<std::int64_t>(threads > 0 ? threads : available_threads(), pieces);
   std::atomic<std::int64_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr thrown;
   const auto work = [&] {
-    for (std::int64_t piece = next++; piece < pieces; piece = next++) {
-      body(piece * grain, std::min(count, (piece + 1) * grain));
+    try {
+      for (std::int64_t piece = next++; piece < pieces; piece = next++) {
+        body(piece * grain, std::min(count, (piece + 1) * grain));
+      }
+    } catch (...) {
+      next = pieces;
+      const std::lock_guard lock(mutex);
+      if (!thrown) thrown = std::current_exception();
     }
   };
   std::vector<std::thread> crew;
@@ -40,6 +49,7 @@ void parallel_for(std::int64_t count, std::int64_t grain, int threads,
   }
   work();
   for (std::thread& thread : crew) thread.join();
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 }  // namespace convoy

@@ -32,14 +32,23 @@ struct RunOptions {
   bool again = false;  // tune: what is recorded, too
 };
 
-struct Limits {
-  double max_gflop = 0;        // 0: none
-  std::int64_t max_bytes = 0;  // 0: none
-};
-
 std::int64_t all_bytes(const Problem& problem) {
   return problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) + problem.bytes(TensorRole::y);
 }
+
+struct Limits {
+  double max_gflop = 0;        // 0: none
+  std::int64_t max_bytes = 0;  // 0: none
+
+  // Why a problem is left out; nothing when it is not.
+  std::optional<std::string> refusal(const Problem& problem) const {
+    const double gflop = problem.flops() / 1e9;
+    if (max_gflop > 0 && gflop > max_gflop) return fmt::format("{:.1f} GFLOP, over --max-gflop {}", gflop, max_gflop);
+    if (max_bytes > 0 && all_bytes(problem) > max_bytes)
+      return fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), max_bytes);
+    return std::nullopt;
+  }
+};
 
 // Runs one problem after the other through one dispatcher.
 class Runner {
@@ -93,16 +102,9 @@ ProblemReport Runner::run(const SourcedProblem& input) {
   ProblemReport report;
   report.input = &input;
   const Problem& problem = input.problem;
-  const double gflop = problem.flops() / 1e9;
-  if (limits_.max_gflop > 0 && gflop > limits_.max_gflop) {
+  if (auto refusal = limits_.refusal(problem)) {
     report.status = RunStatus::skipped;
-    report.reason = fmt::format("{:.1f} GFLOP, over --max-gflop {}", gflop, limits_.max_gflop);
-    return report;
-  }
-  if (limits_.max_bytes > 0 && all_bytes(problem) > limits_.max_bytes) {
-    report.status = RunStatus::skipped;
-    report.reason =
-        fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), limits_.max_bytes);
+    report.reason = std::move(*refusal);
     return report;
   }
   auto convolution = dispatcher_.convolution(problem);
@@ -132,9 +134,12 @@ ProblemReport Runner::run(const SourcedProblem& input) {
 }
 
 // Compiles ahead, with a line of progress where somebody looks on.
-void warm_up(Dispatcher& dispatcher, const ProblemList& list, const InterruptWatch& interrupt) {
+void warm_up(Dispatcher& dispatcher, std::span<const SourcedProblem> list, const Limits& limits,
+             const InterruptWatch& interrupt) {
   std::vector<Problem> problems;
-  for (const SourcedProblem& one : list.problems) problems.push_back(one.problem);
+  for (const SourcedProblem& one : list) {
+    if (!limits.refusal(one.problem)) problems.push_back(one.problem);
+  }
   const bool shown = isatty(STDERR_FILENO) == 1;
   warm_kernels(dispatcher.context(), problems, [&](WarmProgress progress) {
     if (shown) {
@@ -174,10 +179,10 @@ int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& o
   const Stopwatch total;
   RunSummary summary;
   summary.input_errors = static_cast<int>(list.errors.size());
-  if (options.tune) warm_up(dispatcher, list, interrupt);
-  Runner runner(dispatcher, limits);
   const std::size_t count = options.limit > 0 ? std::min(list.problems.size(), static_cast<std::size_t>(options.limit))
                                               : list.problems.size();
+  if (options.tune) warm_up(dispatcher, std::span(list.problems).first(count), limits, interrupt);
+  Runner runner(dispatcher, limits);
   std::optional<Error> broken;
   for (std::size_t i = 0; i < count && !interrupt.requested(); ++i) {
     table.progress(i, count, list.problems[i]);

@@ -23,19 +23,20 @@ namespace {
 // Makes a device current for the calling thread and puts back what was: we live inside programs that have their own.
 class Current {
  public:
-  Current(const GpuApi& api, int device, void* context) : api_(api) {
+  // `relaxed`: another thread of the program may be recording a graph, which allocating, freeing or waiting in this one would
+  // spoil otherwise (cuThreadExchangeStreamCaptureMode). Launches need it not.
+  Current(const GpuApi& api, int device, void* context, bool relaxed) : api_(api), relaxed_(relaxed) {
     if (api.kind == DeviceKind::cuda) {
       void* current = nullptr;
       api.cuda_get_context(&current);
-      changed_ = current != context;
-      if (changed_) api.cuda_push_context(context);
+      changed_ = current != context && api.cuda_push_context(context) == 0;
     } else {
-      api.hip_get_device(&former_);
-      changed_ = former_ != device;
-      if (changed_) api.hip_set_device(device);
+      changed_ = api.hip_get_device(&former_) == 0 && former_ != device && api.hip_set_device(device) == 0;
     }
+    exchange_mode();
   }
   ~Current() {
+    exchange_mode();
     if (!changed_) return;
     void* popped = nullptr;
     if (api_.kind == DeviceKind::cuda) {
@@ -48,8 +49,15 @@ class Current {
   Current& operator=(const Current&) = delete;
 
  private:
+  // Twice gives back what was.
+  void exchange_mode() {
+    if (relaxed_ && api_.exchange_capture_mode != nullptr) api_.exchange_capture_mode(&mode_);
+  }
+
   const GpuApi& api_;
+  const bool relaxed_;
   int former_ = 0;
+  int mode_ = 2;  // CU_STREAM_CAPTURE_MODE_RELAXED, hipStreamCaptureModeRelaxed
   bool changed_ = false;
 };
 
@@ -69,7 +77,8 @@ struct Gpu {
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
 
-  Current current() const { return {api, device, context}; }
+  Current current() const { return {api, device, context, true}; }
+  Current current_for_launch() const { return {api, device, context, false}; }
 
   Result<void> check(std::string_view call, GpuStatus status) const {
     if (status == 0) return {};
@@ -96,7 +105,7 @@ class GpuKernel final : public Kernel {
     std::size_t count = 0;
     for (const KernelArguments::Argument& one : arguments.arguments())
       parameters[count++] = const_cast<void*>(arguments.data(one));
-    const Current current = gpu_.current();
+    const Current current = gpu_.current_for_launch();
     return gpu_.check(
         "launching a kernel",
         gpu_.api.launch(function_, static_cast<unsigned>(size.groups[0]), static_cast<unsigned>(size.groups[1]),
@@ -132,6 +141,8 @@ class GpuProgram final : public Program {
 class GpuDevice final : public Device {
  public:
   static Result<std::unique_ptr<Device>> open(const GpuApi& api, int index, std::string name);
+  // Modules are unloaded while their context is there.
+  ~GpuDevice() override { programs().clear(); }
 
   const DeviceInfo& info() const override { return info_; }
   std::int64_t memory_available() const override;

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <filesystem>
+#include <mutex>
 
 #include "base/own_folder.h"
 
@@ -36,6 +36,7 @@ Result<void> bind_hip(GpuApi& api) {
   CONVOY_CHECK(library.bind(api.fill, "hipMemsetD8Async"));
   CONVOY_CHECK(library.bind(api.stream_synchronize, "hipStreamSynchronize"));
   CONVOY_CHECK(library.bind(api.stream_is_capturing, "hipStreamIsCapturing"));
+  (void)library.bind(api.exchange_capture_mode, "hipThreadExchangeStreamCaptureMode");
   CONVOY_CHECK(library.bind(api.event_create, "hipEventCreateWithFlags"));
   CONVOY_CHECK(library.bind(api.event_destroy, "hipEventDestroy"));
   CONVOY_CHECK(library.bind(api.event_record, "hipEventRecord"));
@@ -77,6 +78,7 @@ Result<void> bind_cuda(GpuApi& api) {
   CONVOY_CHECK(library.bind(api.fill, "cuMemsetD8Async"));
   CONVOY_CHECK(library.bind(api.stream_synchronize, "cuStreamSynchronize"));
   CONVOY_CHECK(library.bind(api.stream_is_capturing, "cuStreamIsCapturing"));
+  (void)library.bind(api.exchange_capture_mode, "cuThreadExchangeStreamCaptureMode");
   CONVOY_CHECK(library.bind(api.event_create, "cuEventCreate"));
   CONVOY_CHECK(library.bind(api.event_destroy, "cuEventDestroy_v2"));
   CONVOY_CHECK(library.bind(api.event_record, "cuEventRecord"));
@@ -139,12 +141,17 @@ Result<DynamicLibrary> open_stand_in() {
 }
 
 // The stand-in bears the soname of ROCm 5's runtime: once loaded, the loader hands it out by that name.
-std::atomic<const DynamicLibrary*> g_stand_in{nullptr};
+// Neither runtime is looked for while the other is.
+std::mutex g_hip_mutex;
+const DynamicLibrary* g_stand_in = nullptr;
 
 }  // namespace
 
 Result<const GpuApi*> hip_api() {
-  static const Result<const GpuApi*> api = finish(DynamicLibrary::open_first(k_hip_names, g_stand_in), bind_hip);
+  static const Result<const GpuApi*> api = [] {
+    const std::lock_guard lock(g_hip_mutex);
+    return finish(DynamicLibrary::open_first(k_hip_names, g_stand_in), bind_hip);
+  }();
   return api;
 }
 
@@ -155,9 +162,10 @@ Result<const GpuApi*> cuda_api() {
 
 Result<const GpuApi*> simulated_hip_api() {
   static const Result<const GpuApi*> api = [] {
-    auto opened = finish(open_stand_in(), bind_hip);
-    if (opened) g_stand_in = (*opened)->library.get();
-    return opened;
+    const std::lock_guard lock(g_hip_mutex);
+    auto library = open_stand_in();
+    if (library) g_stand_in = new DynamicLibrary(*library);  // stays, like the library
+    return finish(std::move(library), bind_hip);
   }();
   return api;
 }
@@ -167,8 +175,15 @@ Error gpu_error(const GpuApi& api, std::string_view call, GpuStatus status) {
   if (api.hip_error_text != nullptr) text = api.hip_error_text(status);
   if (api.cuda_error_text != nullptr && api.cuda_error_text(status, &text) != 0) text = nullptr;
   constexpr GpuStatus k_out_of_memory = 2;  // hipErrorOutOfMemory, CUDA_ERROR_OUT_OF_MEMORY
-  return {status == k_out_of_memory ? ErrorCode::out_of_memory : ErrorCode::device,
-          fmt::format("{}: {} ({})", call, text != nullptr ? text : "unknown error", status)};
+  const ErrorCode code = status == k_out_of_memory ? ErrorCode::out_of_memory
+                         : is_of_the_caller(status) ? ErrorCode::invalid_argument
+                                                    : ErrorCode::device;
+  return {code, fmt::format("{}: {} ({})", call, text != nullptr ? text : "unknown error", status)};
+}
+
+// Deinitialised, context invalid or destroyed, handle (the stream, say) invalid; 900 to 908: a stream is being recorded.
+bool is_of_the_caller(GpuStatus status) {
+  return status == 4 || status == 201 || status == 400 || status == 709 || (status >= 900 && status <= 908);
 }
 
 // Uncorrectable ECC; illegal address; launch timeout; assert; stack, instruction, address and program counter errors; launch

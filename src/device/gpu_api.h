@@ -36,6 +36,7 @@ struct GpuApi {
   GpuStatus (*fill)(void* data, unsigned char value, std::size_t bytes, Stream stream) = nullptr;
   GpuStatus (*stream_synchronize)(Stream stream) = nullptr;
   GpuStatus (*stream_is_capturing)(Stream stream, int* status) = nullptr;
+  GpuStatus (*exchange_capture_mode)(int* mode) = nullptr;  // null in old runtimes
   GpuStatus (*event_create)(void** event, unsigned flags) = nullptr;
   GpuStatus (*event_destroy)(void* event) = nullptr;
   GpuStatus (*event_record)(void* event, Stream stream) = nullptr;
@@ -75,6 +76,8 @@ Result<const GpuApi*> simulated_hip_api();
 
 // "hipMalloc: out of memory (2)".
 Error gpu_error(const GpuApi& api, std::string_view call, GpuStatus status);
+// What the program around us did or handed in: no solver is to blame.
+bool is_of_the_caller(GpuStatus status);
 // After which every call of the process fails.
 bool is_sticky(GpuStatus status);
 

@@ -128,6 +128,7 @@ class OpenclDevice final : public Device {
  public:
   static Result<std::unique_ptr<Device>> open(const OpenclApi& api, cl_device_id device, int index);
   ~OpenclDevice() override {
+    programs().clear();
     if (queue_ != nullptr) api_.clReleaseCommandQueue(queue_);
     if (context_ != nullptr) api_.clReleaseContext(context_);
   }
@@ -161,7 +162,7 @@ class OpenclDevice final : public Device {
     return stream != nullptr ? static_cast<cl_command_queue>(stream) : queue_;
   }
   // Of calls that wait, which is where a kernel's failure shows.
-  Result<void> waited(std::string_view call, cl_int status);
+  Result<void> waited(std::string_view call, cl_int status, Stream stream);
   Result<void> build(cl_program program, std::string_view name) const;
 
   const OpenclApi& api_;
@@ -225,9 +226,13 @@ Result<DeviceBuffer> OpenclDevice::allocate(std::int64_t bytes) {
   return DeviceBuffer(this, made, bytes);
 }
 
-Result<void> OpenclDevice::waited(std::string_view call, cl_int status) {
+Result<void> OpenclDevice::waited(std::string_view call, cl_int status, Stream stream) {
   if (status == CL_SUCCESS) return {};
   Error error = opencl_error(call, status);
+  if (status == CL_INVALID_COMMAND_QUEUE && stream != nullptr) {
+    error.code = ErrorCode::invalid_argument;  // the caller's queue, not the device
+    return tl::unexpected<Error>(std::move(error));
+  }
   if (ends_device(status)) {
     const std::lock_guard lock(lost_mutex_);
     if (!lost_)
@@ -247,7 +252,8 @@ Result<void> OpenclDevice::upload(void* to, const void* from, std::int64_t bytes
   if (bytes == 0) return {};
   return waited("clEnqueueWriteBuffer",
                 api_.clEnqueueWriteBuffer(queue_of(stream), static_cast<cl_mem>(to), CL_TRUE, 0,
-                                          static_cast<std::size_t>(bytes), from, 0, nullptr, nullptr));
+                                          static_cast<std::size_t>(bytes), from, 0, nullptr, nullptr),
+                stream);
 }
 
 Result<void> OpenclDevice::download(void* to, const void* from, std::int64_t bytes, Stream stream) {
@@ -255,7 +261,8 @@ Result<void> OpenclDevice::download(void* to, const void* from, std::int64_t byt
   auto* buffer = static_cast<cl_mem>(const_cast<void*>(from));
   return waited("clEnqueueReadBuffer",
                 api_.clEnqueueReadBuffer(queue_of(stream), buffer, CL_TRUE, 0, static_cast<std::size_t>(bytes), to, 0,
-                                         nullptr, nullptr));
+                                         nullptr, nullptr),
+                stream);
 }
 
 Result<void> OpenclDevice::fill(void* data, unsigned char value, std::int64_t bytes, Stream stream) {
@@ -267,7 +274,7 @@ Result<void> OpenclDevice::fill(void* data, unsigned char value, std::int64_t by
 }
 
 Result<void> OpenclDevice::synchronize(Stream stream) {
-  return waited("clFinish", api_.clFinish(queue_of(stream)));
+  return waited("clFinish", api_.clFinish(queue_of(stream)), stream);
 }
 
 // By the host's clock: the caller's queue may not have been made for profiling.

@@ -56,7 +56,13 @@ Result<std::shared_ptr<const Program>> ProgramLibrary::get(const ProgramSource& 
     }
   }
   if (future.valid()) return future.get();  // may wait for another thread's compiler
-  Loaded made = make(source, key);
+  Loaded made = [&]() -> Loaded {
+    try {
+      return make(source, key);
+    } catch (const std::exception& error) {  // others wait for the promise
+      return fail(ErrorCode::internal, fmt::format("{}: {}", source.name, error.what()));
+    }
+  }();
   if (!made) {
     // Want of memory, say, passes: the next call tries again.
     const std::lock_guard lock(mutex_);
@@ -118,6 +124,12 @@ Result<void> ProgramLibrary::prepare(std::span<const ProgramSource> sources, int
   });
   if (first) return tl::unexpected<Error>(*first);
   return {};
+}
+
+void ProgramLibrary::clear() {
+  std::map<std::string, std::shared_future<Loaded>, std::less<>> former;
+  const std::lock_guard lock(mutex_);
+  former.swap(programs_);
 }
 
 ProgramLibrary::Counters ProgramLibrary::counters() const {

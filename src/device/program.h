@@ -124,6 +124,8 @@ class ProgramLibrary {
   // Compiles what is missing on several threads, so that later get()s find it. The first Error, when all are done.
   Result<void> prepare(std::span<const ProgramSource> sources, int threads = 0);
   Counters counters() const;
+  // Forgets the programs that are loaded; they go when their last kernel does.
+  void clear();
 
  private:
   using Loaded = Result<std::shared_ptr<const Program>>;

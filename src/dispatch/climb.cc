@@ -43,13 +43,14 @@ struct StepReport {
 
 class Climb {
  public:
-  Climb(DispatchContext& context, const Problem& problem, const Tensors& tensors)
+  Climb(DispatchContext& context, const Problem& problem, const Tensors& tensors, CallersWorkspace workspace)
       : context_(context),
         policy_(context.policy()),
         problem_(problem),
         ordinary_(problem.lowered()),
         tensors_(tensors),
-        local_(lowered_tensors(problem, tensors)) {}
+        local_(lowered_tensors(problem, tensors)),
+        workspace_(workspace) {}
 
   ClimbResult run(const std::vector<std::string>& struck_off);
 
@@ -73,6 +74,7 @@ class Climb {
   const Problem ordinary_;
   const Tensors& tensors_;
   const Tensors local_;
+  const CallersWorkspace workspace_;
   std::vector<CandidateFacts> facts_;
   ClimbResult result_;
 };
@@ -225,8 +227,9 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
   const Solver& solver = solver_of(candidate);
   const Stopwatch watch;
   const auto failed = [&watch](const Error& error) {
-    // Want of memory speaks of the machine, not of the solver.
-    const bool refusal = error.code == ErrorCode::unsupported || error.code == ErrorCode::out_of_memory;
+    // Want of memory speaks of the machine, what is wrong with the caller's stream of the caller: not of the solver.
+    const bool refusal = error.code == ErrorCode::unsupported || error.code == ErrorCode::out_of_memory ||
+                         error.code == ErrorCode::invalid_argument;
     return StepReport{refusal ? Outcome::refused : Outcome::failed, error.message, watch.milliseconds(), error, {}, {}};
   };
   auto plan = plan_with_faults(solver, ordinary_, context_.device(), options, policy_.faults);
@@ -237,8 +240,10 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
     if (const auto poisoned = poison_output(ordinary_, context_.device(), local_); !poisoned)
       return failed(poisoned.error());
   }
+  // What the caller has queued before is no part of the run.
+  if (const auto idle = context_.device().synchronize(local_.stream); !idle) return failed(idle.error());
   const Stopwatch run_watch;
-  auto ran = rung->run(context_, local_);
+  auto ran = rung->run(context_, local_, workspace_.data, workspace_.bytes);
   // A GPU reports later what its kernels do.
   if (ran) ran = context_.device().synchronize(local_.stream);
   if (!ran) return failed(ran.error());
@@ -299,8 +304,13 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
     // As MIOpen does it, whatever the level of other lines.
     if (const auto line = to_driver_line(problem_)) log(LogLevel::warning, "Command [LogCmdConvolution] {}", *line);
   }
-  if (const auto health = context_.device().health(); !health) {
-    result_.error = health.error();
+  // What is broken already is not ours.
+  auto sound = context_.device().synchronize(tensors_.stream);
+  if (sound || sound.error().code != ErrorCode::invalid_argument) {
+    if (auto health = context_.device().health(); !health) sound = std::move(health);
+  }
+  if (!sound) {
+    result_.error = sound.error();
     return std::move(result_);
   }
   for (const Solver* solver : solvers()) facts_.push_back(facts_of(*solver, struck_off));
@@ -326,6 +336,8 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
       return std::move(result_);
     }
     result_.error = std::move(report.error);
+    // The caller's stream is as wrong for all others.
+    if (result_.error.code == ErrorCode::invalid_argument) break;
     // Nobody else can compute on a device that is lost, and none of them is to blame.
     if (const auto health = context_.device().health(); !health) {
       result_.error = health.error();
@@ -339,8 +351,8 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
 }  // namespace
 
 ClimbResult climb_ladder(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                         const std::vector<std::string>& struck_off) {
-  return Climb(context, problem, tensors).run(struck_off);
+                         const std::vector<std::string>& struck_off, CallersWorkspace workspace) {
+  return Climb(context, problem, tensors, workspace).run(struck_off);
 }
 
 }  // namespace convoy

@@ -19,8 +19,14 @@ struct ClimbResult {
   std::optional<NumbersCheck> check;  // of the rung that holds, when it was checked
 };
 
-// Leaves the right numbers in the output tensor. `struck_off`: solvers not to use.
+struct CallersWorkspace {
+  void* data = nullptr;
+  std::int64_t bytes = 0;
+};
+
+// Leaves the right numbers in the output tensor. `struck_off`: solvers not to use. ErrorCode::invalid_argument: the caller's
+// stream or context is at fault.
 ClimbResult climb_ladder(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                         const std::vector<std::string>& struck_off);
+                         const std::vector<std::string>& struck_off, CallersWorkspace workspace = {});
 
 }  // namespace convoy

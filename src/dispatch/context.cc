@@ -39,11 +39,23 @@ std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {
   return std::max<std::int64_t>(room, 1);
 }
 
+namespace {
+
+// Whose workspaces they are. CUDA and HIP name each thread's own default stream 2, whatever the thread.
+Stream owner_of(Stream stream, const Device& device) {
+  const DeviceKind kind = device.info().kind;
+  if (kind != DeviceKind::cuda && kind != DeviceKind::hip) return stream;
+  thread_local char mine;
+  return reinterpret_cast<std::uintptr_t>(stream) == 2 ? &mine : stream;
+}
+
+}  // namespace
+
 Result<DeviceBuffer> DispatchContext::acquire_workspace(std::int64_t bytes, Stream stream) {
   DeviceBuffer outgrown;  // freed after the lock: the device may wait for the stream
   {
     const std::lock_guard lock(workspace_mutex_);
-    std::vector<DeviceBuffer>& idle = workspaces_[stream];
+    std::vector<DeviceBuffer>& idle = workspaces_[owner_of(stream, *device_)];
     const auto fits =
         std::find_if(idle.begin(), idle.end(), [bytes](const DeviceBuffer& buffer) { return buffer.bytes() >= bytes; });
     if (fits != idle.end()) {
@@ -58,12 +70,18 @@ Result<DeviceBuffer> DispatchContext::acquire_workspace(std::int64_t bytes, Stre
     }
   }
   outgrown = {};
-  return device_->allocate(bytes);
+  auto made = device_->allocate(bytes);
+  if (!made && made.error().code == ErrorCode::out_of_memory) {
+    // What other streams have left lies idle.
+    trim_workspaces();
+    made = device_->allocate(bytes);
+  }
+  return made;
 }
 
 void DispatchContext::release_workspace(DeviceBuffer buffer, Stream stream) {
   const std::lock_guard lock(workspace_mutex_);
-  std::vector<DeviceBuffer>& idle = workspaces_[stream];
+  std::vector<DeviceBuffer>& idle = workspaces_[owner_of(stream, *device_)];
   const auto place =
       std::upper_bound(idle.begin(), idle.end(), buffer.bytes(),
                        [](std::int64_t bytes, const DeviceBuffer& other) { return bytes < other.bytes(); });

@@ -10,37 +10,47 @@ namespace convoy {
 Result<void> Convolution::run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) {
   calls_.fetch_add(1, std::memory_order_relaxed);
   const Rung* rung = ready_.load(std::memory_order_acquire);
-  if (rung == nullptr) return first_run(tensors, workspace, workspace_bytes);
-  auto result = rung->run(*context_, lowered_tensors(problem_, tensors), workspace, workspace_bytes);
-  if (result) return result;
-  return recover(tensors, *rung, result.error());
+  if (rung == nullptr) return first_run(tensors, {workspace, workspace_bytes});
+  return run_on(*rung, tensors, {workspace, workspace_bytes});
 }
 
-Result<void> Convolution::first_run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes) {
+Result<void> Convolution::run_on(const Rung& rung, const Tensors& tensors, CallersWorkspace workspace) {
+  auto result = rung.run(*context_, lowered_tensors(problem_, tensors), workspace.data, workspace.bytes);
+  if (result) return result;
+  return recover(tensors, workspace, rung, result.error());
+}
+
+Result<void> Convolution::first_run(const Tensors& tensors, CallersWorkspace workspace) {
   if (context_->device().is_capturing(tensors.stream)) {
     return fail(
         ErrorCode::invalid_argument,
         "the first run chooses how to compute, which no graph can record; run once, or prepare, before recording");
   }
-  const std::lock_guard climbing(climb_mutex_);
+  std::unique_lock climbing(climb_mutex_);
   // Another thread may have climbed meanwhile.
-  if (const Rung* rung = ready_.load(std::memory_order_acquire))
-    return rung->run(*context_, lowered_tensors(problem_, tensors), workspace, workspace_bytes);
-  return climb(tensors, struck_off_, true);
+  if (const Rung* rung = ready_.load(std::memory_order_acquire)) {
+    climbing.unlock();
+    return run_on(*rung, tensors, workspace);
+  }
+  return climb(tensors, workspace, struck_off_, true);
 }
 
 // What was chosen has failed just now: the same call goes on down the ladder.
-Result<void> Convolution::recover(const Tensors& tensors, const Rung& failed, const Error& error) {
-  // Climbing waits for the device, which ends a recording.
-  if (context_->device().is_capturing(tensors.stream)) return tl::unexpected<Error>(error);
-  const std::lock_guard climbing(climb_mutex_);
+Result<void> Convolution::recover(const Tensors& tensors, CallersWorkspace workspace, const Rung& failed,
+                                  const Error& error) {
+  // Climbing waits for the device, which ends a recording. What is wrong with the stream is wrong for all solvers.
+  if (context_->device().is_capturing(tensors.stream) || error.code == ErrorCode::invalid_argument)
+    return tl::unexpected<Error>(error);
+  // Nor is there another solver for a device that is lost, by whomever.
+  CONVOY_CHECK(context_->device().health());
+  std::unique_lock climbing(climb_mutex_);
   const std::string solver(failed.solver().id());
   note_failure(failed, error);
   // Want of memory passes: somebody else does this call, the choice stands. The reference fails of nothing else.
   if (error.code == ErrorCode::out_of_memory || failed.tier() == Tier::reference) {
     auto without = struck_off_;
     if (failed.tier() != Tier::reference) without.push_back(solver);
-    return climb(tensors, without, false);
+    return climb(tensors, workspace, without, false);
   }
   // Of several threads that fail on one rung the first strikes it off.
   if (ready_.load(std::memory_order_acquire) == &failed) {
@@ -50,9 +60,11 @@ Result<void> Convolution::recover(const Tensors& tensors, const Rung& failed, co
     struck_off_.push_back(solver);
     ready_.store(nullptr, std::memory_order_release);
   }
-  if (const Rung* rung = ready_.load(std::memory_order_acquire))
-    return rung->run(*context_, lowered_tensors(problem_, tensors));
-  return climb(tensors, struck_off_, true);
+  if (const Rung* rung = ready_.load(std::memory_order_acquire)) {
+    climbing.unlock();
+    return run_on(*rung, tensors, workspace);
+  }
+  return climb(tensors, workspace, struck_off_, true);
 }
 
 void Convolution::note_failure(const Rung& failed, const Error& error) {
@@ -62,8 +74,9 @@ void Convolution::note_failure(const Rung& failed, const Error& error) {
 }
 
 // `keep`: later calls use the rung that holds.
-Result<void> Convolution::climb(const Tensors& tensors, const std::vector<std::string>& struck_off, bool keep) {
-  ClimbResult result = climb_ladder(*context_, problem_, tensors, struck_off);
+Result<void> Convolution::climb(const Tensors& tensors, CallersWorkspace workspace,
+                                const std::vector<std::string>& struck_off, bool keep) {
+  ClimbResult result = climb_ladder(*context_, problem_, tensors, struck_off, workspace);
   const std::lock_guard lock(report_mutex_);
   report_.attempts.insert(report_.attempts.end(), result.attempts.begin(), result.attempts.end());
   if (!result.rung) return tl::unexpected<Error>(std::move(result.error));
@@ -87,7 +100,7 @@ Result<void> Convolution::prepare() {
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};
   CONVOY_TRY(const RandomTensors random,
              make_random_tensors(problem_, context_->device(), 1, context_->policy().threads));
-  return climb(random.tensors, struck_off_, true);
+  return climb(random.tensors, {}, struck_off_, true);
 }
 
 std::int64_t Convolution::workspace_bytes() const {

@@ -46,10 +46,12 @@ class Convolution {
   ProblemStatistics statistics() const;
 
  private:
-  Result<void> first_run(const Tensors& tensors, void* workspace, std::int64_t workspace_bytes);
-  Result<void> recover(const Tensors& tensors, const Rung& failed, const Error& error);
+  Result<void> run_on(const Rung& rung, const Tensors& tensors, CallersWorkspace workspace);
+  Result<void> first_run(const Tensors& tensors, CallersWorkspace workspace);
+  Result<void> recover(const Tensors& tensors, CallersWorkspace workspace, const Rung& failed, const Error& error);
   void note_failure(const Rung& failed, const Error& error);
-  Result<void> climb(const Tensors& tensors, const std::vector<std::string>& struck_off, bool keep);
+  Result<void> climb(const Tensors& tensors, CallersWorkspace workspace, const std::vector<std::string>& struck_off,
+                     bool keep);
 
   std::shared_ptr<DispatchContext> context_;
   Problem problem_;

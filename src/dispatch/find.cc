@@ -155,16 +155,23 @@ void record(DispatchContext& context, const Problem& problem, const Rung& rung, 
 std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver) {
   if (!context.policy().use_find_records) return std::nullopt;
   const std::string library = context.library_of(solver);
-  for (const FindRecord& found : context.store().find_records(problem.to_string(), context.device().info().key)) {
-    if (found.solver == solver.id() && found.library == library) return found.params;
+  std::optional<FindRecord> newest;
+  for (FindRecord& found : context.store().find_records(problem.to_string(), context.device().info().key)) {
+    if (found.solver != solver.id() || found.library != library) continue;
+    if (!newest || found.measured_at > newest->measured_at) newest = std::move(found);
   }
-  return std::nullopt;
+  if (!newest) return std::nullopt;
+  return std::move(newest->params);
 }
 
 Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
                                 FindResult first, const FindOptions& find) {
   if (find.first_ms > k_budget_ms) {
-    record(context, problem, *first.rung, find.first_ms);
+    if (context.on_host() || context.policy().find == FindMode::find) {
+      record(context, problem, *first.rung, find.first_ms);
+    } else {
+      context.count_untuned();
+    }
     return first;
   }
   const Solver& solver = first.rung->solver();

@@ -28,7 +28,7 @@ struct FindOptions {
 Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
                                 FindResult first, const FindOptions& find);
 
-// The recorded choice for this problem and solver, "" when there is none worth using.
+// The choice of the newest record for this problem and solver, "" for the solver's own.
 std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver);
 
 }  // namespace convoy

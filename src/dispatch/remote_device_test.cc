@@ -102,11 +102,12 @@ TEST_F(RemoteDeviceTest, a_bias_is_added_once_per_channel) {
   }
 }
 
-// Every call fails, as after a kernel's bad access.
+// Every call fails, as after a kernel's bad access, from the n-th wait on.
 class LostDevice final : public ForwardingDevice {
  public:
-  LostDevice() : ForwardingDevice(std::make_unique<RemoteDevice>()) {}
+  explicit LostDevice(int good_waits) : ForwardingDevice(std::make_unique<RemoteDevice>()), good_waits_(good_waits) {}
   Result<void> synchronize(Stream) override {
+    if (good_waits_-- > 0) return {};
     lost_ = true;
     return fail(ErrorCode::device, "illegal address");
   }
@@ -116,11 +117,13 @@ class LostDevice final : public ForwardingDevice {
   }
 
  private:
+  int good_waits_;
   bool lost_ = false;
 };
 
 TEST_F(RemoteDeviceTest, a_lost_device_ends_the_climb_and_blames_one) {
-  auto handle = dispatcher(std::make_unique<LostDevice>(), settings());
+  // Good: before the climb, and before the first solver's run.
+  auto handle = dispatcher(std::make_unique<LostDevice>(2), settings());
   const Problem problem = *parse_problem("fwd:f32:nchw:n1c2h5w5:k3r3s3:pad1x1:stride1x1:dil1x1:g1");
   auto random = make_random_tensors(problem, handle->context().device(), 5);
   auto convolution = *handle->convolution(problem);
@@ -131,6 +134,16 @@ TEST_F(RemoteDeviceTest, a_lost_device_ends_the_climb_and_blames_one) {
   const auto second = convolution->run(random->tensors);
   ASSERT_FALSE(second);
   EXPECT_EQ(handle->context().store().contents()->incidents.size(), 1U) << "nobody ran, nobody is to blame";
+}
+
+TEST_F(RemoteDeviceTest, a_device_that_was_lost_before_blames_nobody) {
+  auto handle = dispatcher(std::make_unique<LostDevice>(0), settings());
+  const Problem problem = *parse_problem("fwd:f32:nchw:n1c2h5w5:k3r3s3:pad1x1:stride1x1:dil1x1:g1");
+  auto random = make_random_tensors(problem, handle->context().device(), 5);
+  const auto ran = (*handle->convolution(problem))->run(random->tensors);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error().message, "the device is lost");
+  EXPECT_TRUE(handle->context().store().contents()->incidents.empty());
 }
 
 class RecordingDevice final : public ForwardingDevice {

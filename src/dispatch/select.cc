@@ -15,7 +15,8 @@ std::int64_t largest_size(const Problem& problem) {
   return *std::max_element(problem.in.begin(), problem.in.begin() + problem.rank);
 }
 
-// Why the strategy leaves a tier out; nothing when it does not.
+}  // namespace
+
 std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, const Policy& policy) {
   switch (policy.strategy) {
     case Strategy::automatic:
@@ -38,8 +39,6 @@ std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, c
 }
 
 // The strategies gemm and implicit_gemm restrict the vendor only: own solvers are what they are.
-}  // namespace
-
 AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
   if (tier == Tier::reference) return k_all_algorithms;
   if (tier != Tier::vendor) return policy.allowed;

@@ -50,6 +50,8 @@ struct Selection {
   std::vector<Rejection> rejected;
 };
 
+// Why the strategy leaves a tier out; nothing when it does not.
+std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, const Policy& policy);
 // The algorithms that strategy and switches leave to a tier.
 AlgorithmSet allowed_for(Tier tier, const Policy& policy);
 

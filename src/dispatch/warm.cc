@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "dispatch/find.h"
 #include "dispatch/select.h"
 
 namespace convoy {
@@ -24,12 +25,17 @@ void add_jobs(DispatchContext& context, const Problem& problem, std::vector<Job>
   for (const Solver* solver : solvers()) {
     const Tier tier = solver->tier(context.device());
     if ((tier != Tier::own && tier != Tier::generic) || !solver->fits(ordinary, context.device())) continue;
+    if (strategy_refusal(tier, problem, policy)) continue;
     PlanOptions options;
     options.allowed = allowed_for(tier, policy);
     options.workspace_limit = context.workspace_limit(problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) +
                                                       problem.bytes(TensorRole::y));
     std::vector<std::string> choices{""};
-    if (policy.find == FindMode::find) choices = solver->choices(ordinary, context.device(), options);
+    if (auto recorded = recorded_choice(context, problem, *solver)) {
+      choices = {std::move(*recorded)};
+    } else if (policy.find == FindMode::find) {
+      choices = solver->choices(ordinary, context.device(), options);
+    }
     for (std::string& choice : choices) {
       options.params = std::move(choice);
       jobs.push_back({ordinary, solver, options});

@@ -132,7 +132,7 @@ Result<Recipe> recipe_of(const Problem& problem, const std::string& params) {
   if (params.empty()) return Recipe{g, tiles.front(), false};
   const auto tile = depthwise_tile_from_string(params);
   if (!tile || std::find(tiles.begin(), tiles.end(), *tile) == tiles.end()) {
-    return fail(ErrorCode::invalid_argument, fmt::format("depthwise has no parameters '{}' here", params));
+    return fail(ErrorCode::unsupported, fmt::format("depthwise has no parameters '{}' here", params));
   }
   return Recipe{g, *tile, true};
 }

@@ -68,7 +68,7 @@ TEST(Depthwise, parameters_are_tiles_that_it_offers) {
     options.params = wrong;
     const auto plan = depthwise->plan(problem, gpu, options);
     ASSERT_FALSE(plan) << wrong;
-    EXPECT_EQ(plan.error().code, ErrorCode::invalid_argument) << plan.error().message;
+    EXPECT_EQ(plan.error().code, ErrorCode::unsupported) << plan.error().message;
   }
   PlanOptions options;
   options.allowed = static_cast<AlgorithmSet>(Algorithm::gemm);

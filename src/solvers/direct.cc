@@ -210,7 +210,7 @@ class DirectSolver final : public Solver {
       return fail(ErrorCode::unsupported, "direct: direct algorithms are excluded");
     }
     if (!options.params.empty()) {
-      return fail(ErrorCode::invalid_argument, fmt::format("direct has no parameters, not '{}'", options.params));
+      return fail(ErrorCode::unsupported, fmt::format("direct has no parameters, not '{}'", options.params));
     }
     return DirectPlan::create(problem, device);
   }

@@ -135,7 +135,7 @@ class Igemm final : public Solver {
     IgemmChoice choice = default_igemm_choice(geometry, device.info());
     if (!options.params.empty()) {
       const auto parsed = parse_igemm_choice(options.params, geometry, device.info());
-      if (!parsed) return fail(ErrorCode::invalid_argument, fmt::format("igemm: no such choice: '{}'", options.params));
+      if (!parsed) return fail(ErrorCode::unsupported, fmt::format("igemm: no such choice: '{}'", options.params));
       choice = *parsed;
     }
     CONVOY_TRY(IgemmRecipe recipe, igemm_recipe(problem, device.info(), choice, options.workspace_limit));

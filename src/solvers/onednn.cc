@@ -210,7 +210,7 @@ Result<std::unique_ptr<Plan>> OnednnPlan::create(const Problem& problem, const P
     plan->piece_options_.algorithm = algorithm;
   }
   if (!options.params.empty() && plan->piece_options_.any_algorithm) {
-    return fail(ErrorCode::invalid_argument, fmt::format("onednn has no choice named '{}'", options.params));
+    return fail(ErrorCode::unsupported, fmt::format("onednn has no choice named '{}'", options.params));
   }
   const Geometry& g = plan->geometry_;
   plan->whole_ = {g.n, g.groups, g.c, g.k};
