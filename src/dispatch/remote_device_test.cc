@@ -79,7 +79,10 @@ TEST_F(RemoteDeviceTest, a_bias_is_added_once_per_channel) {
     std::vector<char> bias(static_cast<std::size_t>(bias_bytes(ordinary)));
     const Dtype dtype = problem.dtype == Dtype::i8 ? Dtype::i32 : problem.dtype;
     if (dtype == Dtype::i32) {
-      for (int i = 0; i < 5; ++i) std::memcpy(bias.data() + 4 * i, &(const int&)(1000 * i - 2500), 4);
+      for (int i = 0; i < 5; ++i) {
+        const int one = 1000 * i - 2500;
+        std::memcpy(bias.data() + 4 * i, &one, 4);
+      }
     } else {
       fill_random(bias.data(), dtype, bias_bytes(ordinary) / size_of(dtype), 9);
     }
