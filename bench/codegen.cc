@@ -216,7 +216,7 @@ Result<void> report_all(const std::string& architecture) {
     const Geometry g = geometry_of(problem);
     fmt::print("{}\n", text);
     CONVOY_CHECK(report(target, problem, default_igemm_choice(g, target.device)));
-    for (const IgemmChoice& choice : igemm_choices(g, target.device)) {
+    for (const IgemmChoice& choice : usable_igemm_choices(problem, target.device, 0)) {
       CONVOY_CHECK(report(target, problem, choice));
       std::fflush(stdout);
     }

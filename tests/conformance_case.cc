@@ -23,16 +23,20 @@ std::size_t index_of(TensorRole role) {
   return static_cast<std::size_t>(role);
 }
 
-// Memory of a device with guard bytes on both sides; only behind it where memory is a handle that cannot be computed with.
+// Memory of a device with guard bytes on both sides; only behind it where memory is a handle that cannot be computed with. The
+// simulator knows where memory ends: there the guards would hide what reads beyond.
 class GuardedBuffer {
  public:
-  static Result<GuardedBuffer> create(Device& device, std::vector<std::byte> content) {
+  // `offset`: bytes by which the content begins late.
+  static Result<GuardedBuffer> create(Device& device, std::vector<std::byte> content, std::size_t offset) {
+    const bool exact = device.info().name.starts_with("sim:");
     GuardedBuffer made;
     made.device_ = &device;
-    made.lead_ = device.info().kind == DeviceKind::opencl ? 0 : k_guard;
+    made.guard_ = exact ? 0 : k_guard;
+    made.lead_ = device.info().kind == DeviceKind::opencl ? 0 : made.guard_ + offset;
     made.image_.assign(made.lead_, k_guard_byte);
     made.image_.insert(made.image_.end(), content.begin(), content.end());
-    made.image_.resize(made.image_.size() + k_guard, k_guard_byte);
+    made.image_.resize(made.image_.size() + made.guard_, k_guard_byte);
     CONVOY_TRY(made.buffer_, device.allocate(made.bytes()));
     CONVOY_CHECK(device.upload(made.buffer_.data(), made.image_.data(), made.bytes(), nullptr));
     return made;
@@ -44,7 +48,7 @@ class GuardedBuffer {
   Result<std::vector<std::byte>> content() const {
     std::vector<std::byte> now(image_.size());
     CONVOY_CHECK(device_->download(now.data(), buffer_.data(), bytes(), nullptr));
-    const auto end = now.end() - static_cast<std::ptrdiff_t>(k_guard);
+    const auto end = now.end() - static_cast<std::ptrdiff_t>(guard_);
     const auto begin = now.begin() + static_cast<std::ptrdiff_t>(lead_);
     const auto whole = [](std::byte byte) { return byte == k_guard_byte; };
     if (!std::all_of(now.begin(), begin, whole)) return fail(ErrorCode::internal, "wrote before its memory");
@@ -56,7 +60,7 @@ class GuardedBuffer {
   std::int64_t bytes() const { return static_cast<std::int64_t>(image_.size()); }
 
   Device* device_ = nullptr;
-  std::size_t lead_ = 0;
+  std::size_t lead_ = 0, guard_ = 0;
   std::vector<std::byte> image_;
   DeviceBuffer buffer_;
 };
@@ -107,16 +111,17 @@ ConformanceCase::ConformanceCase(const Problem& problem, bool with_bias) : probl
   if (plan && (*plan)->run(tensors_of(memory, bias_), nullptr)) expected_ = std::move(memory[index_of(output)]);
 }
 
-ConformanceCase::Outcome ConformanceCase::run(const Plan& plan, Device& device) const {
+ConformanceCase::Outcome ConformanceCase::run(const Plan& plan, Device& device, bool misaligned) const {
   Outcome outcome;
   const auto run = [&]() -> Result<void> {
     GuardedBuffer buffers[3];
     for (std::size_t i = 0; i < 3; ++i) {
-      CONVOY_TRY(buffers[i], GuardedBuffer::create(device, tensors_[i]));
+      const auto element = static_cast<std::size_t>(size_of(problem_.dtype_of(static_cast<TensorRole>(i))));
+      CONVOY_TRY(buffers[i], GuardedBuffer::create(device, tensors_[i], misaligned ? element : 0));
     }
-    CONVOY_TRY(const GuardedBuffer bias, GuardedBuffer::create(device, bias_));
+    CONVOY_TRY(const GuardedBuffer bias, GuardedBuffer::create(device, bias_, 0));
     const std::vector<std::byte> fresh(static_cast<std::size_t>(plan.workspace_bytes()), k_poison);
-    CONVOY_TRY(const GuardedBuffer workspace, GuardedBuffer::create(device, fresh));
+    CONVOY_TRY(const GuardedBuffer workspace, GuardedBuffer::create(device, fresh, 0));
 
     Tensors tensors{buffers[0].data(), buffers[1].data(), buffers[2].data()};
     tensors.bias = bias_.empty() ? nullptr : bias.data();

@@ -27,8 +27,8 @@ class ConformanceCase {
     std::vector<std::byte> output;
   };
   // Runs `plan` on tensors of the device, the output and the workspace full of NaN, and looks at everything afterwards:
-  // numbers, gaps between strides, inputs, guard bytes.
-  Outcome run(const Plan& plan, Device& device) const;
+  // numbers, gaps between strides, inputs, guard bytes. `misaligned`: tensors begin one element behind what devices give.
+  Outcome run(const Plan& plan, Device& device, bool misaligned) const;
 
  private:
   std::string check_output(std::vector<std::byte>& output) const;

@@ -66,7 +66,7 @@ class Clang final : public GpuCompiler {
                Subprocess::start({{program_.compiler, "-x", "hip", "--offload-device-only", "--no-gpu-bundle-output",
                                    "--offload-arch=" + architecture, "-nogpuinc", "-nogpulib", "-nostdinc++",
                                    "-std=c++17", "-O3", "-fuse-ld=" + program_.linker, "-o", object, source},
-                                  {}}));
+                                  {"TMPDIR=" + folder.path()}}));  // clang 15 leaves a folder there
     std::string line;
     const auto deadline = std::chrono::steady_clock::now() + k_patience;
     while (child->read_line(line, deadline) == Subprocess::ReadStatus::line) continue;

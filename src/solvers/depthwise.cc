@@ -63,20 +63,28 @@ Divisor divisor_of(std::int64_t value) {
   return {static_cast<std::uint32_t>(divisor), static_cast<std::uint32_t>(factor), shift};
 }
 
+// The stride of a dimension with one position may be any number: 0 keeps it harmless.
+std::array<std::int64_t, 5> strides_in_use(std::array<std::int64_t, 5> strides, const Spatial& sizes) {
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (sizes[d] == 1) strides[d + 2] = 0;
+  }
+  return strides;
+}
+
 Shape shape_of(const Geometry& g, DepthwiseTile tile, std::int64_t slices) {
   const bool data = g.direction == Direction::backward_data;
   const Spatial& walked = data ? g.in : g.out;
   const std::int64_t rows = data ? g.c : g.k;
   Shape s{};
-  s.source_strides = narrow(data ? g.y : g.x);
-  s.target_strides = narrow(data ? g.x : g.y);
   s.source = narrow(data ? g.out : g.in);
   s.target = narrow(walked);
+  s.source_strides = narrow(strides_in_use(data ? g.y : g.x, data ? g.out : g.in));
+  s.target_strides = narrow(strides_in_use(data ? g.x : g.y, walked));
   s.filter_group = static_cast<std::int32_t>(g.k * g.w[0]);
   s.filter_row = static_cast<std::int32_t>(g.w[data ? 1 : 0]);
   s.filter_depth = static_cast<std::int32_t>(g.w[data ? 0 : 1]);
   s.filter_t = static_cast<std::int32_t>(g.w[2]);
-  s.filter_tap = static_cast<std::int32_t>(g.w[4]);
+  s.filter_tap = static_cast<std::int32_t>(g.filter[2] == 1 ? g.w[3] : g.w[4]);  // from one tap of a plane to the next
   s.images = static_cast<std::int32_t>(g.n);
   s.channels = static_cast<std::int32_t>(g.groups * rows);
   s.depth = static_cast<std::int32_t>(data ? g.k : g.c);
@@ -271,6 +279,9 @@ class DepthwiseSolver final : public Solver {
     if (info.kind == DeviceKind::cpu) return Fit::elsewhere();
     if (info.max_threads < k_depthwise_threads) return Fit::no("the device has groups of fewer than 256 threads");
     if (problem.groups == 1) return Fit::no("not grouped");
+    // HIP counts the threads of a launch in 32 bits.
+    if (problem.direction == Direction::backward_weights && problem.elements(TensorRole::w) >= (1 << 24))
+      return Fit::no("more than 2^24 filter elements");
     if (problem.c / problem.groups * (problem.k / problem.groups) > k_thin)
       return Fit::no("groups of too many channels");
     if (problem.dtype != Dtype::f32 && problem.dtype != Dtype::f16 && problem.dtype != Dtype::bf16) {

@@ -112,17 +112,22 @@ class Igemm final : public Solver {
     if (device.info().kind == DeviceKind::cpu) return Fit::elsewhere();
     if (problem.dtype != Dtype::f32 && problem.dtype != Dtype::f16 && problem.dtype != Dtype::bf16)
       return Fit::no("computes f32, f16 and bf16 only");
+    if (device.info().max_threads < 256) return Fit::no("the device has groups of fewer than 256 threads");
     if (problem.depthwise()) return Fit::no("depthwise convolutions have one channel in a group: no matrix product");
     if (!fits_igemm_shape(geometry_of(problem))) return Fit::no("some size is beyond 2^28");
     if (problem.groups > 65535) return Fit::no("more than 65535 groups");
+    const Geometry g = geometry_of(problem);
+    if (problem.direction == Direction::backward_data && g.stride[0] * g.stride[1] * g.stride[2] > 65535)
+      return Fit::no("strides whose product is above 65535");
     if (problem.direction == Direction::backward_weights && !problem.packed(TensorRole::w))
       return Fit::no("writes the gradient of packed filters only");
     return Fit::yes();
   }
 
-  std::vector<std::string> choices(const Problem& problem, const Device& device, const PlanOptions&) const override {
+  std::vector<std::string> choices(const Problem& problem, const Device& device,
+                                   const PlanOptions& options) const override {
     std::vector<std::string> list{""};
-    for (const IgemmChoice& choice : igemm_choices(geometry_of(problem), device.info()))
+    for (const IgemmChoice& choice : usable_igemm_choices(problem, device.info(), options.workspace_limit))
       list.push_back(to_string(choice));
     return list;
   }

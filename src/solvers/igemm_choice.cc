@@ -12,7 +12,6 @@ namespace convoy {
 namespace {
 
 constexpr int k_most_splits = 1024;
-constexpr std::size_t k_most_choices = 8;
 constexpr double k_tiny_flops = 1e8;  // below, packing the filter takes longer than it saves
 
 std::int64_t divide_up(std::int64_t value, std::int64_t by) {
@@ -38,8 +37,11 @@ Phases best_phases(const Geometry& g) {
   if (!has_phases(g)) return Phases::none;
   const std::int64_t rows = g.c * g.stride[0] * g.stride[1] * g.stride[2];
   if (rows > 32) return Phases::separate;
-  const std::int64_t with_zeros = divide_up(rows, 4) * igemm_shape(g, Phases::as_rows).all_taps();
-  return with_zeros <= 2 * divide_up(g.c, 4) * g.filter_points() ? Phases::as_rows : Phases::separate;
+  // Taps between far dilated ones count: they may be more than 64 bits hold.
+  const IgemmShape merged = igemm_shape(g, Phases::as_rows);
+  const double taps = 1.0 * merged.taps[0] * merged.taps[1] * merged.taps[2];
+  const double without_zeros = static_cast<double>(divide_up(g.c, 4) * g.filter_points());
+  return static_cast<double>(divide_up(rows, 4)) * taps <= 2 * without_zeros ? Phases::as_rows : Phases::separate;
 }
 
 // The matrix product's sizes: what the choice of tiles depends on.
@@ -224,9 +226,6 @@ std::vector<IgemmChoice> igemm_choices(const Geometry& g, const DeviceInfo& devi
       }
     }
   }
-  // A processor that poses as a GPU compiles for seconds and gains little.
-  const std::size_t most = device.is_host_processor ? 2 : k_most_choices;
-  if (choices.size() > most) choices.resize(most);
   return choices;
 }
 

@@ -20,6 +20,10 @@ enum class Store { anywhere = 0, points4 = 1, rows4 = 2 };
 constexpr std::int64_t k_most_in_32_bits = 0x78000000;
 // Rows of the table of taps and channels in local memory: 20 bytes each.
 constexpr std::int64_t k_table_rows = 512;
+// Of a launch in its second and third dimension.
+constexpr std::int64_t k_most_groups = 65535;
+// Numbers beyond are no problem that fits a machine.
+constexpr double k_most_packed = 1e15;
 
 std::int64_t divide_up(std::int64_t value, std::int64_t by) {
   return (value + by - 1) / by;
@@ -53,10 +57,14 @@ class Cook {
   }
 
   Result<IgemmRecipe> cook(std::int64_t limit) {
+    const double packed = 1.0 * shape_.taps[0] * shape_.taps[1] * shape_.taps[2] * shape_.groups *
+                          (shape_.depth + tile().depth) * (shape_.rows + tile().rows);
+    if (packed > k_most_packed) return fail(ErrorCode::unsupported, "igemm: the phases' filters are beyond all memory");
     choose_access();
     if (!tile_serves())
       return fail(ErrorCode::unsupported,
-                  fmt::format("igemm: tile {} does not serve this problem's memory order", to_string(choice_)));
+                  fmt::format("igemm: tile {} does not serve this problem's memory order, or needs more local memory than there is",
+                              to_string(choice_)));
     fill_shape(limit);
     name_programs();
     CONVOY_CHECK(size_launches());
@@ -75,7 +83,7 @@ class Cook {
     const std::int64_t packed =
         shape_.all_taps() * shape_.groups * (shape_.depth + tile().depth) * (shape_.rows + tile().rows);
     wide_ = std::max({points, packed, problem_.span(TensorRole::x), problem_.span(TensorRole::y),
-                      problem_.span(TensorRole::w)}) >= k_most_in_32_bits;
+                      problem_.span(TensorRole::w), padding_offset()}) >= k_most_in_32_bits;
     const bool channels_last = shape_.source_strides[1] == 1 && shape_.source[2] > 1 && shape_.source_strides[4] != 1;
     // PoCL 3.1 miscompiles `along` (its other work-group method, cbs, does not); on a CPU the order of threads gains nothing.
     const bool along = channels_last && !device_.is_host_processor;
@@ -85,7 +93,9 @@ class Cook {
     }
     const std::int64_t padded = divide_up(shape_.depth, tile().depth) * tile().depth;
     const std::int64_t steps = shape_.all_taps() * shape_.depth;
-    if (!wide_ && padded * 100 > shape_.depth * 115 && divide_up(steps, tile().depth) * tile().depth <= k_table_rows)
+    if (!wide_ && padded * 100 > shape_.depth * 115 &&
+        divide_up(steps, tile().depth) * tile().depth <= k_table_rows &&
+        local_memory(Loader::table) <= local_memory_limit())
       loader_ = Loader::table;
     else if (channels_last && choice_.specialised && is_aligned(shape_.source_strides, shape_.depth))
       loader_ = Loader::along4;
@@ -96,6 +106,27 @@ class Cook {
     if (choice_.specialised && choice_.phases == Phases::none) choose_store();
     if (owns_source() && store_ == Store::points4) store_ = Store::anywhere;
     recipe_.vectors = loader_ == Loader::along4 || loader_ == Loader::point4 || store_ != Store::anywhere;
+  }
+
+  // How far outside its tensor a position in the padding, or of a tap there, may point.
+  std::int64_t padding_offset() const {
+    double most = 0;
+    for (std::size_t d = 0; d < 3; ++d) {
+      const double reach = static_cast<double>(geometry_.pad[d] + geometry_.dilation[d] * geometry_.filter[d]);
+      most += reach * static_cast<double>(std::max(shape_.source_strides[d + 2], shape_.target_strides[d + 2]));
+    }
+    return static_cast<std::int64_t>(std::min(most, static_cast<double>(k_most_in_32_bits)));
+  }
+
+  // Static local memory ends at 48 KiB on CUDA.
+  std::int64_t local_memory_limit() const {
+    return std::min<std::int64_t>(device_.local_memory > 0 ? device_.local_memory : 32768, 49152);
+  }
+  std::int64_t local_memory(Loader loader) const {
+    const int points = tile().points;
+    return std::int64_t{8} * tile().depth * (tile().rows + points + 8) +
+           (loader == Loader::table ? table_rows() * 20 : 0) +
+           (loader == Loader::along || loader == Loader::along4 ? points * 24 : 0);
   }
 
   // Channels side by side, and every fourth at a multiple of four elements.
@@ -127,15 +158,12 @@ class Cook {
 
   bool tile_serves() const {
     const int threads = tile().threads(), depth = tile().depth, points = tile().points;
-    const std::int64_t local = std::int64_t{8} * depth * (tile().rows + points + 8) +
-                               (loader_ == Loader::table ? table_rows() * 20 : 0) +
-                               (loader_ == Loader::along || loader_ == Loader::along4 ? points * 24 : 0);
-    // Static local memory ends at 48 KiB on CUDA.
-    if (local > std::min<std::int64_t>(device_.local_memory > 0 ? device_.local_memory : 32768, 49152)) return false;
+    if (local_memory(loader_) > local_memory_limit()) return false;
     if (weights()) {
       const int step = threads / depth;
       return loader_ == Loader::across ? threads >= depth && tile().rows % step == 0 && points % step == 0
-                                       : tile().rows * depth % threads == 0 && threads >= depth;
+                                       : tile().rows * depth % threads == 0 && threads >= depth &&
+                                             points * depth >= threads;
     }
     switch (loader_) {
       case Loader::along: return threads >= depth && threads / depth <= points;
@@ -173,10 +201,11 @@ class Cook {
     std::int64_t splits = problem_.packed(problem_.output_role()) ? choice_.splits : 1;
     if (limit > 0)
       splits = std::min(splits, (limit / 4 - shape_.partials_at) / std::max<std::int64_t>(shape_.target_size, 1));
+    if (choice_.phases == Phases::separate) splits = std::min(splits, k_most_groups / shape_.all_phases());
     if (!wide_) splits = std::min(splits, k_most_in_32_bits / std::max<std::int64_t>(shape_.target_size, 1));
     shape_.splits = static_cast<std::int32_t>(std::max<std::int64_t>(splits, 1));
     if (shape_.splits == 1) shape_.partials_at = packed_floats();
-    recipe_.channel_stride = shape_.target_strides[1];
+    recipe_.channel_stride = std::max<std::int64_t>(shape_.target_strides[1], 1);
   }
 
   std::vector<std::string> defines() const {
@@ -228,8 +257,10 @@ class Cook {
         256};
     recipe_.reduce_size = {{divide_up(shape_.target_size, 256), 1, 1}, 256};
     const auto& groups = recipe_.main_size.groups;
-    if (std::max({groups[0], recipe_.pack_size.groups[0], recipe_.reduce_size.groups[0]}) > 0x7fffffff ||
-        groups[1] > 65535 || groups[2] > 65535)
+    // HIP counts threads along a dimension in 32 bits.
+    const std::int64_t most = device_.kind == DeviceKind::hip ? 0xffffffff / 256 : 0x7fffffff;
+    if (std::max({groups[0], recipe_.pack_size.groups[0], recipe_.reduce_size.groups[0]}) > most ||
+        groups[1] > k_most_groups || groups[2] > k_most_groups)
       return fail(ErrorCode::unsupported, "igemm: the problem needs more groups of threads than a launch can have");
     return {};
   }
@@ -256,6 +287,18 @@ Result<IgemmRecipe> igemm_recipe(const Problem& problem, const DeviceInfo& devic
     recipe = Cook(problem, device, choice).cook(workspace_limit);
   }
   return recipe;
+}
+
+std::vector<IgemmChoice> usable_igemm_choices(const Problem& problem, const DeviceInfo& device,
+                                              std::int64_t workspace_limit) {
+  constexpr std::size_t k_most_choices = 8;
+  // A processor that poses as a GPU compiles for seconds and gains little.
+  const std::size_t most = device.is_host_processor ? 2 : k_most_choices;
+  std::vector<IgemmChoice> usable;
+  for (const IgemmChoice& choice : igemm_choices(geometry_of(problem), device)) {
+    if (usable.size() < most && igemm_recipe(problem, device, choice, workspace_limit)) usable.push_back(choice);
+  }
+  return usable;
 }
 
 }  // namespace convoy

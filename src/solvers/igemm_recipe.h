@@ -32,4 +32,8 @@ struct IgemmRecipe {
 Result<IgemmRecipe> igemm_recipe(const Problem& problem, const DeviceInfo& device, IgemmChoice choice,
                                  std::int64_t workspace_limit);
 
+// Those of igemm_choices() that serve the problem, not more than are worth their compilation.
+std::vector<IgemmChoice> usable_igemm_choices(const Problem& problem, const DeviceInfo& device,
+                                              std::int64_t workspace_limit);
+
 }  // namespace convoy

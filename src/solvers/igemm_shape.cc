@@ -85,7 +85,13 @@ bool fits_igemm_shape(const Geometry& g) {
     most = std::max({most, g.in[d], g.out[d], g.pad[d], g.stride[d], g.dilation[d]});
     most = std::max({most, g.filter[d] * g.dilation[d], g.out[d] * g.stride[d]});
   }
-  return most < k_most && g.c * g.stride[0] * g.stride[1] * g.stride[2] < k_most;
+  if (most >= k_most) return false;
+  std::int64_t rows = g.c;
+  for (const std::int64_t stride : g.stride) {
+    rows *= stride;  // of two numbers below 2^28
+    if (rows >= k_most) return false;
+  }
+  return true;
 }
 
 IgemmShape igemm_shape(const Geometry& g, Phases phases) {

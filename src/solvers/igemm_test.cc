@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "device/test_device.h"
 #include "problem/random_problem.h"
 #include "solvers/geometry.h"
 #include "solvers/host_tensors.h"
 #include "solvers/igemm_choice.h"
+#include "solvers/igemm_recipe.h"
 #include "solvers/numbers.h"
 #include "solvers/solver.h"
 
@@ -223,6 +225,40 @@ INSTANTIATE_TEST_SUITE_P(Devices, IgemmTest, ::testing::Values("opencl:0", "sim:
       name.begin(), name.end(), [](char c) { return c == ':'; }, '_');
   return name;
 });
+
+// The product of the first one's strides is 2^64; the second has more phases than a launch has groups.
+TEST(IgemmFits, strides_are_counted_without_overflow) {
+  DeviceInfo info;
+  info.kind = DeviceKind::hip;
+  info.max_threads = 1024;
+  class Card final : public ForwardingDevice {
+   public:
+    explicit Card(const DeviceInfo& info) : ForwardingDevice(make_cpu_device()), info_(info) {}
+    const DeviceInfo& info() const override { return info_; }
+
+   private:
+    const DeviceInfo& info_;
+  };
+  const Card card(info);
+  for (const char* text : {"bwd:f32:ncdhw:n1c2d1h1w2097153:k2t1r1s1:pad0x0x0:stride4194304x2097152x2097152:dil1x1x1:g1",
+                           "bwd:f32:nchw:n1c3h300w300:k8r300s300:pad0x0:stride300x300:dil1x1:g1"}) {
+    const auto problem = parse_problem(text);
+    ASSERT_TRUE(problem) << problem.error().message;
+    EXPECT_FALSE(find_solver("igemm")->fits(*problem, card)) << text;
+  }
+}
+
+TEST(IgemmChoice, TilesThatDoNotFillTheirThreadsAreRefused) {
+  DeviceInfo device;
+  device.kind = DeviceKind::hip;
+  device.warp_size = 32;
+  device.max_threads = 1024;
+  const auto problem = parse_problem("wrw:f32:nhwc:n1c17h5w7:k33r3s3:pad1x1:stride1x1:dil1x1:g1");
+  ASSERT_TRUE(problem);
+  const auto choice = parse_igemm_choice("s:128x32x4/4x4/b1/k1", geometry_of(*problem), device);
+  ASSERT_TRUE(choice);
+  EXPECT_FALSE(igemm_recipe(*problem, device, *choice, 0));
+}
 
 TEST(IgemmChoice, TextComesBackAsItWas) {
   DeviceInfo device;
