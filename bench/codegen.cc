@@ -4,7 +4,7 @@
 //   codegen [architecture ...]     default: gfx906 gfx1010 gfx1030 gfx1100, and sm_90 where cuobjdump is
 //
 // "share" is that of FMAs among all instructions of the main loop, "of valu" among those of the vector units, where other waves
-// can issue the rest beside them.
+// can issue the rest beside them. gfx11 issues two FMAs in one instruction, so its shares can exceed 1.
 //
 // The main loop is the backward branch around most FMAs. Where a loop over k lies within it, its instructions count as often as it
 // runs for one tile. Instructions that a branch skips most of the time (the next tap's addresses) count, too.

@@ -8,7 +8,7 @@ k_build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev lib
 # AMD's runtime compiler and the disassembler that the simulated GPU reads machine code with: for what needs no card of AMD.
 k_simulator_packages=(libamdhip64-5 libhiprtc-builtins5 libllvm15)
 # A clang for the architectures that this HIPRTC does not know and for the simulator's own tests; PoCL for OpenCL's.
-k_test_packages=(libgtest-dev python3 help2man "${k_simulator_packages[@]}" clang-15 lld-15 pocl-opencl-icd)
+k_test_packages=(libgtest-dev python3 help2man "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd)
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

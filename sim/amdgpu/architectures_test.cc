@@ -16,7 +16,8 @@ extern char** environ;
 namespace convoy::amdgpu::test {
 namespace {
 
-constexpr const char* k_compiler = "clang-15";
+// 15 cannot allocate registers for gfx11, and would link with whichever lld comes first.
+constexpr const char* k_folder = "/usr/lib/llvm-16/bin";
 
 // A folder for one compilation's output; gone with its owner.
 class Folder {
@@ -57,15 +58,8 @@ int run(std::vector<std::string> words, const std::string& folder) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool on_path(const std::string& program) {
-  const char* path = std::getenv("PATH");
-  std::string rest = path ? path : "";
-  while (!rest.empty()) {
-    const size_t end = rest.find(':');
-    if (access((rest.substr(0, end) + "/" + program).c_str(), X_OK) == 0) return true;
-    rest = end == std::string::npos ? "" : rest.substr(end + 1);
-  }
-  return false;
+bool is_program(const std::string& path) {
+  return access(path.c_str(), X_OK) == 0;
 }
 
 std::string read_file(const std::string& path) {
@@ -80,9 +74,10 @@ std::string gpu_of(const std::string& architecture) {
 }
 
 const std::string& missing_tools() {
-  static const std::string missing = [] {
-    if (!on_path(k_compiler)) return std::string("no clang-15 here to compile the test kernels with: install clang-15");
-    if (!on_path("ld.lld-15")) return std::string("no ld.lld-15 here to link the test kernels with: install lld-15");
+  static const std::string missing = []() -> std::string {
+    const std::string folder = k_folder;
+    if (!is_program(folder + "/clang")) return "no clang to compile the test kernels with: install clang-16";
+    if (!is_program(folder + "/lld")) return "no lld to link the test kernels with: install lld-16";
     const auto decoder = available();
     return decoder ? std::string() : decoder.error();
   }();
@@ -97,7 +92,8 @@ std::string compiled_bytes(const std::string& name, const std::string& architect
   std::string& bytes = compiled[key];
   if (!bytes.empty()) return bytes;
   const Folder folder;
-  std::vector<std::string> words{k_compiler,
+  std::vector<std::string> words{std::string(k_folder) + "/clang",
+                                 std::string("-B") + k_folder,
                                  "-x",
                                  "hip",
                                  "--offload-device-only",
@@ -108,7 +104,6 @@ std::string compiled_bytes(const std::string& name, const std::string& architect
                                  "-nostdinc++",
                                  "-std=c++20",
                                  "-O3",
-                                 "-fuse-ld=lld-15",
                                  "-o",
                                  folder.file("out")};
   if (architecture != gpu_of(architecture)) words.emplace_back("-mwavefrontsize64");

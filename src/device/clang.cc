@@ -1,15 +1,18 @@
 // An offline clang as a compiler, where no library of AMD's can compile for a card. Only programs in named places are run.
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/subprocess.h"
 #include "device/gpu_compiler.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace convoy {
@@ -37,23 +40,18 @@ class WorkFolder {
   std::string path_;
 };
 
-struct Program {
-  std::string compiler, linker, version;
-};
-
-// Where it lies in truth, and when it was made: tells one installation from another without running it.
-std::string version_of(const char* compiler) {
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::canonical(compiler, error);
-  const auto made = std::filesystem::last_write_time(program, error).time_since_epoch();
-  return fmt::format("{} of {}", program.string(), std::chrono::duration_cast<std::chrono::seconds>(made).count());
+// When it was made: tells one installation from another without running it.
+std::string version_in(const std::string& folder) {
+  struct stat status {};
+  const bool known = stat((folder + "/clang++").c_str(), &status) == 0;
+  return known ? fmt::format("clang in {} of {:%F %T}", folder, fmt::gmtime(status.st_mtime)) : folder;
 }
 
 class Clang final : public GpuCompiler {
  public:
-  explicit Clang(Program program) : program_(std::move(program)) {}
+  explicit Clang(std::string folder) : folder_(std::move(folder)), version_(version_in(folder_)) {}
 
-  std::string version() const override { return program_.version; }
+  std::string version() const override { return version_; }
 
   Result<std::string> compile(std::string_view name, const std::string& text,
                               const std::string& architecture) const override {
@@ -63,40 +61,42 @@ class Clang final : public GpuCompiler {
     const std::string object = folder.path() + "/code.o";
     CONVOY_CHECK(write_file_atomically(source, text, 0600));
     CONVOY_TRY(auto child,
-               Subprocess::start({{program_.compiler, "-x", "hip", "--offload-device-only", "--no-gpu-bundle-output",
-                                   "--offload-arch=" + architecture, "-nogpuinc", "-nogpulib", "-nostdinc++",
-                                   "-std=c++17", "-O3", "-fuse-ld=" + program_.linker, "-o", object, source},
+               Subprocess::start({{folder_ + "/clang++", "-B" + folder_, "-x", "hip", "--offload-device-only",
+                                   "--no-gpu-bundle-output", "--offload-arch=" + architecture, "-nogpuinc", "-nogpulib",
+                                   "-nostdinc++", "-std=c++17", "-O3", "-o", object, source},
                                   {"TMPDIR=" + folder.path()}}));  // clang 15 leaves a folder there
     std::string line;
     const auto deadline = std::chrono::steady_clock::now() + k_patience;
     while (child->read_line(line, deadline) == Subprocess::ReadStatus::line) continue;
     const auto left = child->wait_for_exit(std::chrono::milliseconds(2000));
     if (!left || left->signal != 0 || left->status != 0)
-      return fail(ErrorCode::device,
-                  fmt::format("{} failed\n{}", program_.compiler, shortened_log(child->error_tail())));
+      return fail(ErrorCode::device, fmt::format("{}/clang++ failed\n{}", folder_, shortened_log(child->error_tail())));
     return read_file(object, 1 << 26);
   }
 
  private:
-  const Program program_;
+  const std::string folder_;
+  const std::string version_;
 };
+
+// Debian's, newest first: 15 keeps to half of gfx11's registers, 14 does not know it.
+constexpr int k_newest = 24, k_oldest = 14;
 
 }  // namespace
 
 Result<std::unique_ptr<GpuCompiler>> find_clang() {
-  constexpr std::array<std::pair<const char*, const char*>, 7> k_places{{{"/opt/rocm/llvm/bin/clang++", "lld"},
-                                                                         {"/usr/bin/clang++-19", "lld-19"},
-                                                                         {"/usr/bin/clang++-18", "lld-18"},
-                                                                         {"/usr/bin/clang++-17", "lld-17"},
-                                                                         {"/usr/bin/clang++-16", "lld-16"},
-                                                                         {"/usr/bin/clang++-15", "lld-15"},
-                                                                         {"/usr/bin/clang++-14", "lld-14"}}};
-  for (const auto& [compiler, linker] : k_places) {
-    const std::string beside = std::filesystem::path(compiler).parent_path() / "ld.";
-    if (access(compiler, X_OK) == 0 && access((beside + linker).c_str(), X_OK) == 0)
-      return std::make_unique<Clang>(Program{compiler, linker, version_of(compiler)});
+  std::vector<std::string> folders{"/opt/rocm/llvm/bin"};
+  for (int version = k_newest; version >= k_oldest; --version)
+    folders.push_back(fmt::format("/usr/lib/llvm-{}/bin", version));
+  folders.emplace_back("/usr/bin");
+  // The linker beside it: clang takes the first `lld` that it comes across, and those of two versions do not match.
+  for (std::string& folder : folders) {
+    if (access((folder + "/clang++").c_str(), X_OK) == 0 && access((folder + "/lld").c_str(), X_OK) == 0)
+      return std::make_unique<Clang>(std::move(folder));
   }
-  return fail(ErrorCode::unsupported, "no clang++ with its lld in /opt/rocm/llvm/bin or /usr/bin");
+  return fail(
+      ErrorCode::unsupported,
+      "no clang++ with its lld in /opt/rocm/llvm/bin, /usr/lib/llvm-* or /usr/bin (apt install clang-16 lld-16)");
 }
 
 }  // namespace convoy

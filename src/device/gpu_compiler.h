@@ -28,7 +28,7 @@ Result<std::unique_ptr<GpuCompiler>> open_hiprtc(const DynamicLibrary& runtime, 
                                                  std::string_view architecture);
 // An Error when it does not know `architecture`.
 Result<std::unique_ptr<GpuCompiler>> open_comgr(std::string_view architecture);
-// From /opt/rocm/llvm/bin or /usr/bin.
+// From /opt/rocm/llvm/bin, /usr/lib/llvm-*/bin (the newest) or /usr/bin.
 Result<std::unique_ptr<GpuCompiler>> find_clang();
 Result<std::unique_ptr<GpuCompiler>> open_nvrtc();
 
