@@ -69,5 +69,29 @@ TEST(DynamicLibrary, what_is_loaded_comes_first) {
   EXPECT_EQ(library->name(), "libc.so.6");
 }
 
+TEST(DynamicLibrary, a_preferred_file_stands_for_all_names_of_its_stem_and_what_is_opened_is_known) {
+  const auto any = DynamicLibrary::open("libm.so.6");
+  ASSERT_TRUE(any) << any.error().message;
+  ASSERT_EQ(any->file().front(), '/') << any->file();
+  constexpr std::array<std::string_view, 1> k_names{"libconvoy_preferred.so.7"};
+  ASSERT_FALSE(DynamicLibrary::open_first(k_names));
+  EXPECT_FALSE(DynamicLibrary::opened().contains("libconvoy_preferred.so"));
+  DynamicLibrary::prefer("libconvoy_preferred.so", any->file());
+  const auto library = DynamicLibrary::open_first(k_names);
+  ASSERT_TRUE(library) << library.error().message;
+  EXPECT_EQ(library->file(), any->file());
+  EXPECT_EQ(DynamicLibrary::opened()["libconvoy_preferred.so"], any->file());
+}
+
+TEST(DynamicLibrary, only_what_is_loaded) {
+  constexpr std::array<std::string_view, 2> k_names{"libBrokenLocale.so.1", "libc.so.6"};
+  const auto library = DynamicLibrary::open_loaded(k_names);
+  ASSERT_TRUE(library) << library.error().message;
+  EXPECT_EQ(library->name(), "libc.so.6");
+  const auto none = DynamicLibrary::open_loaded(std::span(k_names).first(1));
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().message.find("libBrokenLocale.so.1 is not loaded"), std::string::npos) << none.error().message;
+}
+
 }  // namespace
 }  // namespace convoy

@@ -53,6 +53,8 @@ constexpr SettingRow k_rows[] = {
      "Folder of cache.db and ledger.db; empty uses convoy/ in $XDG_CACHE_HOME or ~/.cache."},
     {"system_cache_dirs", "CONVOY_SYSTEM_CACHE_DIRS", path, "/var/lib/convoy:/usr/share/convoy", "", 0, 0,
      "Folders with read-only databases under the user's, strongest first, separated by colons."},
+    {"miopen_library", "CONVOY_MIOPEN_LIBRARY", path, "", "", 0, 0,
+     "The MIOpen that the tier vendor uses on AMD GPUs; empty takes the one that the program has loaded, else the system's."},
     {"kernel_cache_limit", "CONVOY_KERNEL_CACHE_LIMIT", bytes, "1073741824", "", 0, k_any,
      "Bytes of compiled kernels that cache.db may hold; the least recently used go first, 0 keeps none."},
     {"forgiveness_days", "CONVOY_FORGIVENESS_DAYS", integer, "30", "", 0, 36'500,

@@ -163,6 +163,10 @@ class GpuDevice final : public Device {
   Result<double> measure(Stream stream, const std::function<Result<void>()>& work) override;
   bool is_capturing(Stream stream) const override;
   Result<void> health() const override;
+  void with_current(const std::function<void()>& work) const override {
+    const Current current = gpu_.current_for_launch();
+    work();
+  }
 
   Result<std::string> compile(const ProgramSource& source) override;
   std::string compiler_key() const override {

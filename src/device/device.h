@@ -98,6 +98,9 @@ class Device {
   // has to start again to use the device.
   virtual Result<void> health() const = 0;
 
+  // Calls `work` with the device as the calling thread's current one, as vendors' libraries expect it.
+  virtual void with_current(const std::function<void()>& work) const { work(); }
+
   // Machine code for this device; slow. `unsupported` where nothing compiles here, with the reason.
   virtual Result<std::string> compile(const ProgramSource& source) = 0;
   // What besides the source shapes compile()'s result: backend, architecture, compiler and version, dialect's text.

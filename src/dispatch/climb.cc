@@ -125,6 +125,7 @@ PlanOptions Climb::options_of(const Candidate& candidate) const {
   PlanOptions options;
   options.allowed = candidate.allowed;
   options.threads = policy_.threads;
+  options.naive = policy_.strategy == Strategy::vendor;
   options.workspace_limit = context_.workspace_limit(problem_.bytes(TensorRole::x) + problem_.bytes(TensorRole::w) +
                                                      problem_.bytes(TensorRole::y));
   return options;
@@ -155,12 +156,14 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   request.allowed = options.allowed;
   request.params = recorded_choice(context_, problem_, solver).value_or("");
   request.workspace_limit = options.workspace_limit;
+  request.naive = options.naive;
   request.threads = options.threads;
+  request.libraries = DynamicLibrary::opened();
   request.faults = policy_.faults.text();
   request.seed = 1;
   const TrialKey key = context_.key_of(solver, problem_);
   const std::int64_t intent = context_.begin_intent(key);
-  const ProbeResult probe = context_.try_in_child(request.to_line(), trial_deadline(problem_, policy_));
+  const ProbeResult probe = context_.try_in_child(request.to_line(), trial_patience(problem_, policy_, candidate.tier));
   const TrialDetail detail = parse_trial_detail(probe.detail);
   StepReport report;
   report.outcome = outcome_of(probe.verdict);

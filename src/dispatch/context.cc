@@ -93,7 +93,7 @@ void DispatchContext::trim_workspaces() {
   workspaces_.clear();
 }
 
-ProbeResult DispatchContext::try_in_child(const std::string& request, std::chrono::milliseconds deadline) {
+ProbeResult DispatchContext::try_in_child(const std::string& request, const Patience& patience) {
   ProbeWorker* worker = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -110,7 +110,7 @@ ProbeResult DispatchContext::try_in_child(const std::string& request, std::chron
     }
     worker = worker_.get();
   }
-  return worker->try_one(request, deadline);
+  return worker->try_one(request, patience);
 }
 
 int DispatchContext::children_started() const {

@@ -43,7 +43,7 @@ class DispatchContext {
   std::int64_t workspace_limit(std::int64_t tensor_bytes) const;
 
   // Tries in the child; refused when none can be started.
-  ProbeResult try_in_child(const std::string& request, std::chrono::milliseconds deadline);
+  ProbeResult try_in_child(const std::string& request, const Patience& patience);
   int children_started() const;
 
   // Problems for which alternatives were passed over, because they are not compiled.

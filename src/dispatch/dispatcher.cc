@@ -5,12 +5,16 @@
 #include <mutex>
 #include <utility>
 
+#include "base/dynlib.h"
+
 namespace convoy {
 
 Result<std::unique_ptr<Dispatcher>> Dispatcher::create(const Settings& settings, std::string_view device_name,
                                                        const std::function<void(Policy&)>& adjust) {
   CONVOY_TRY(Policy policy, policy_from(settings));
   if (adjust) adjust(policy);
+  if (const std::string& file = settings.text("miopen_library"); !file.empty())
+    DynamicLibrary::prefer("libMIOpen.so", file);
   CONVOY_TRY(auto device, open_device(device_name));
   StoreConfig config = store_config(settings);
   if (policy.disabled) {

@@ -48,6 +48,9 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   if (solver == nullptr) return verdict_line(Verdict::refused, {0, 0, "no solver named " + request.solver});
   auto problem = parse_problem(request.problem);
   if (!problem) return verdict_line(Verdict::refused, {0, 0, problem.error().message});
+  for (const auto& [name, file] : request.libraries) {
+    if (!file.empty()) DynamicLibrary::prefer(name, file);
+  }
   auto device = open_device(request.device);
   if (!device) return verdict_line(Verdict::refused, {0, 0, device.error().message});
   auto faults = parse_faults(request.faults);
@@ -58,7 +61,8 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   auto tensors = make_random_tensors(ordinary, **device, request.seed, request.threads);
   if (!tensors) return verdict_line(Verdict::refused, {0, 0, tensors.error().message});
   phase("plan");
-  const PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
+  PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
+  options.naive = request.naive;
   auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults);
   if (!plan) return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message});
   auto workspace = (*device)->allocate((*plan)->workspace_bytes());
@@ -90,7 +94,9 @@ std::string TrialRequest::to_line() const {
                     {"allowed", allowed},
                     {"params", params},
                     {"workspace_limit", workspace_limit},
+                    {"naive", naive},
                     {"threads", threads},
+                    {"libraries", libraries},
                     {"faults", faults},
                     {"seed", seed}});
 }
@@ -105,7 +111,9 @@ Result<TrialRequest> parse_trial_request(std::string_view line) {
     json.at("allowed").get_to(request.allowed);
     json.at("params").get_to(request.params);
     json.at("workspace_limit").get_to(request.workspace_limit);
+    json.at("naive").get_to(request.naive);
     json.at("threads").get_to(request.threads);
+    json.at("libraries").get_to(request.libraries);
     json.at("faults").get_to(request.faults);
     json.at("seed").get_to(request.seed);
     return request;
@@ -139,6 +147,13 @@ std::chrono::milliseconds trial_deadline(const Problem& problem, const Policy& p
   const double work = problem.flops() / k_slow_flops_per_ms + problem.tensor_bytes() / k_slow_bytes_per_ms;
   constexpr double k_day = 24.0 * 3600 * 1000;
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(k_start + work, k_day)));
+}
+
+Patience trial_patience(const Problem& problem, const Policy& policy, Tier tier) {
+  constexpr std::chrono::seconds k_vendors_plan{60};
+  const std::chrono::milliseconds each = trial_deadline(problem, policy);
+  if (tier != Tier::vendor || policy.deadline.count() > 0) return each;
+  return {each, "plan", each + k_vendors_plan};
 }
 
 Result<std::string> probe_program(const Policy& policy) {

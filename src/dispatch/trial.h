@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/dynlib.h"
 #include "base/result.h"
 #include "dispatch/policy.h"
 #include "guard/probe_worker.h"
@@ -21,7 +22,9 @@ struct TrialRequest {
   AlgorithmSet allowed = k_all_algorithms;
   std::string params;
   std::int64_t workspace_limit = 0;
+  bool naive = false;
   int threads = 0;
+  LibraryFiles libraries;  // the files that the parent has opened: the child takes the same
   std::string faults;
   std::uint64_t seed = 0;
 
@@ -40,6 +43,8 @@ TrialDetail parse_trial_detail(std::string_view line);
 
 // How long each phase of a trial may take: two seconds, and what the work would take on a slow machine (2 GFLOP/s, 0.2 GB/s).
 std::chrono::milliseconds trial_deadline(const Problem& problem, const Policy& policy);
+// The same for a trial of a solver of that tier: a GPU vendor's library may compile for a minute before it runs.
+Patience trial_patience(const Problem& problem, const Policy& policy, Tier tier);
 
 // The program to start: `policy.probe`, else convoy beside or in ../bin from the library's own folder. An Error names what
 // was looked for. PATH is never searched.

@@ -56,7 +56,7 @@ std::string printable(std::string_view text) {
 class Worker {
  public:
   ProbeResult serve(const SubprocessCommand& command, milliseconds start_deadline, std::string_view request,
-                    milliseconds deadline);
+                    const Patience& patience);
   int starts() const { return starts_; }
 
  private:
@@ -64,7 +64,7 @@ class Worker {
 
   bool is_usable();
   bool start(const SubprocessCommand& command, milliseconds start_deadline, ProbeResult& result);
-  Ending converse(std::string_view request, milliseconds patience, ProbeResult& result);
+  Ending converse(std::string_view request, const Patience& patience, ProbeResult& result);
   bool take_verdict(std::string_view line, ProbeResult& result);
   void keep_chatter(std::string_view line);
   std::string last_output() const;
@@ -77,14 +77,14 @@ class Worker {
 };
 
 ProbeResult Worker::serve(const SubprocessCommand& command, milliseconds start_deadline, std::string_view request,
-                          milliseconds deadline) {
+                          const Patience& patience) {
   const std::lock_guard lock(mutex_);
   ProbeResult result;
   for (int attempt = 0; attempt < 2; ++attempt) {
     result = {};
     if (!is_usable() && !start(command, start_deadline, result)) return result;
     const Stopwatch stopwatch;
-    const Ending ending = converse(request, deadline, result);
+    const Ending ending = converse(request, patience, result);
     result.milliseconds = stopwatch.milliseconds();
     if (ending == Ending::verdict) {
       result.last_output = last_output();
@@ -137,9 +137,9 @@ bool Worker::start(const SubprocessCommand& command, milliseconds start_deadline
   return false;
 }
 
-Worker::Ending Worker::converse(std::string_view request, milliseconds patience, ProbeResult& result) {
+Worker::Ending Worker::converse(std::string_view request, const Patience& patience, ProbeResult& result) {
   chatter_.clear();
-  auto deadline = deadline_in(patience);
+  auto deadline = deadline_in(patience.each);
   if (!child_->write_line(fmt::format("try {}", request))) return Ending::closed;
   std::string line;
   int phases = 0;
@@ -151,7 +151,7 @@ Worker::Ending Worker::converse(std::string_view request, milliseconds patience,
     if (consume_word(rest, "phase")) {
       const std::string phase = printable(rest.substr(0, k_phase_limit));
       // Announcing the same phase again buys no time.
-      if (phase != result.phase) deadline = deadline_in(patience);
+      if (phase != result.phase) deadline = deadline_in(patience.of(phase));
       result.phase = phase;
       if (++phases > k_most_phases) return Ending::overdue;
     } else if (take_verdict(line, result)) {
@@ -230,14 +230,14 @@ ProbeWorker::ProbeWorker(SubprocessCommand command, milliseconds start_deadline)
 
 ProbeWorker::~ProbeWorker() = default;
 
-ProbeResult ProbeWorker::try_one(std::string_view request, milliseconds deadline) {
+ProbeResult ProbeWorker::try_one(std::string_view request, const Patience& patience) {
   if (request.find('\n') != std::string_view::npos) {
     ProbeResult result;
     result.verdict = Verdict::refused;
     result.detail = "a request is one line";
     return result;
   }
-  return state_->worker.get().serve(state_->command, state_->start_deadline, request, deadline);
+  return state_->worker.get().serve(state_->command, state_->start_deadline, request, patience);
 }
 
 int ProbeWorker::starts() const {

@@ -33,6 +33,20 @@ struct ProbeResult {
   std::string reason() const;
 };
 
+// How long the child may take for each phase.
+struct Patience {
+  Patience(std::chrono::milliseconds patience) : each(patience) {}  // NOLINT: a duration is the ordinary patience
+  Patience(std::chrono::milliseconds patience, std::string_view name, std::chrono::milliseconds for_it)
+      : each(patience), slow_phase(name), slow(for_it) {}
+  std::chrono::milliseconds of(std::string_view phase) const {
+    return !slow_phase.empty() && phase == slow_phase ? slow : each;
+  }
+
+  std::chrono::milliseconds each;
+  std::string_view slow_phase;  // where another patience holds; empty: nowhere
+  std::chrono::milliseconds slow{0};
+};
+
 // Thread-safe: requests are served one after the other. After a fork the child process gets its own worker.
 class ProbeWorker {
  public:
@@ -40,9 +54,9 @@ class ProbeWorker {
   explicit ProbeWorker(SubprocessCommand command, std::chrono::milliseconds start_deadline = std::chrono::seconds(20));
   ~ProbeWorker();
 
-  // `request` is one line. The deadline counts from the moment the child gets it, and anew from each new phase that the child
+  // `request` is one line. The time counts from the moment the child gets it, and anew from each new phase that the child
   // announces (100 at most); waiting for our turn is not counted.
-  ProbeResult try_one(std::string_view request, std::chrono::milliseconds deadline);
+  ProbeResult try_one(std::string_view request, const Patience& patience);
   // How many children this process has started so far.
   int starts() const;
 

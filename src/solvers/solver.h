@@ -56,6 +56,8 @@ struct PlanOptions {
   std::string params;                // one of Solver::choices(), empty: the solver's own choice, soon ready to run
   std::int64_t workspace_limit = 0;  // bytes; 0: no limit
   int threads = 0;                   // on the host; 0: all available
+  // Also what a vendor keeps for cases that none of its kernels serves, slower than our own.
+  bool naive = false;
   // Not null: a plan that would have to compile a kernel first is refused (ErrorCode::unsupported), which sets it to true.
   std::atomic<bool>* not_compiled = nullptr;
 };

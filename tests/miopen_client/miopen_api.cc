@@ -1,0 +1,27 @@
+// Fills the table of MIOpen's functions.
+#include "miopen_api.h"
+
+#include <dlfcn.h>
+
+namespace convoy::client {
+
+Api linked_api() {
+  return {
+#define MIOPEN_FUNCTION(name, result, parameters) &::name,
+#include "abi/miopen_functions.inc"
+  };
+}
+
+Api loaded_api(void* library) {
+  Api api{};
+  const auto look_up = [&](auto& function, const char* name, bool needed) {
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
+    if (function == nullptr && needed) throw std::runtime_error(std::string("the library lacks ") + name);
+  };
+#define MIOPEN_FUNCTION(name, result, parameters) look_up(api.name, #name, true);
+#define MIOPEN_OPTIONAL(name, result, parameters) look_up(api.name, #name, false);
+#include "abi/miopen_functions.inc"
+  return api;
+}
+
+}  // namespace convoy::client
