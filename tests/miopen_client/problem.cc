@@ -49,6 +49,7 @@ bool sensible(const Problem& problem) {
     if (problem.in[axis] + 2 * problem.pad[axis] < (problem.filter[axis] - 1) * problem.dilation[axis] + 1)
       return false;
   }
+  if (problem.n < 1 || problem.c < 1 || problem.k < 1) return false;
   return problem.groups > 0 && problem.c % problem.groups == 0 && problem.k % problem.groups == 0;
 }
 
