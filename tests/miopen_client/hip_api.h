@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+// NOLINTBEGIN(readability-identifier-naming): HIP's names
 extern "C" {
 int hipSetDevice(int device);
 int hipGetLastError();
@@ -30,6 +31,7 @@ int hipEventSynchronize(void* event);
 int hipEventElapsedTime(float* milliseconds, void* start, void* stop);
 int hipEventDestroy(void* event);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace convoy::client {
 

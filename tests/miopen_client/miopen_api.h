@@ -8,6 +8,7 @@
 
 #include "abi/miopen.h"
 
+// NOLINTBEGIN(readability-identifier-naming,bugprone-macro-parentheses): MIOpen's names
 extern "C" {
 using namespace convoy::miopen;  // The list names the types without it.
 #define MIOPEN_FUNCTION(name, result, parameters) result name parameters;
@@ -21,6 +22,7 @@ struct Api {
 #define MIOPEN_FUNCTION(name, result, parameters) decltype(&::name) name;
 #include "abi/miopen_functions.inc"
 };
+// NOLINTEND(readability-identifier-naming,bugprone-macro-parentheses)
 
 Api linked_api();
 // Throws std::runtime_error for a function that every release has and this one lacks.

@@ -155,7 +155,7 @@ std::vector<double> decode(const std::vector<std::byte>& bytes, miopen::DataType
 Check check_convolution(const Problem& problem, Direction direction, const HostTensors& tensors) {
   const TensorShape shape = problem.output(direction);
   Sums want(shape.elements());
-  const auto& [x, w, y, bias] = tensors;
+  const std::vector<double>&x = tensors.x, &w = tensors.w, &y = tensors.y, &bias = tensors.bias;
   for_each_product(problem, [&](std::int64_t in_x, std::int64_t in_w, std::int64_t in_y) {
     const auto ix = static_cast<std::size_t>(in_x), iw = static_cast<std::size_t>(in_w);
     const auto iy = static_cast<std::size_t>(in_y);
