@@ -89,8 +89,8 @@ CONVOY_API const char* convoy_status_name(convoy_status status);
 /* What went wrong in this thread's last failed call, with the cure where there is one. "" when nothing has. Valid until
  * the thread's next failing call. */
 CONVOY_API const char* convoy_last_error(void);
-/* Lines for `callback` from now on, process-wide; NULL silences. level: 1 quiet, 3 errors, 4 warnings, 5 one line per
- * decision, 6 and 7 more (MIOpen's scale). The callback may be called from any thread, one line at a time; it must not
+/* Lines for `callback` from now on, process-wide; NULL silences. level: 0 what the settings say (quiet, if nothing), 1
+ * quiet, 3 errors, 4 warnings, 5 one line per decision, 6 and 7 more (MIOpen's scale). The callback may be called from any thread, one line at a time; it must not
  * call Convoy. `text` is valid during the call only. */
 typedef void (*convoy_log_callback)(int level, const char* text, void* user);
 CONVOY_API convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level);

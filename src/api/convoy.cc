@@ -217,17 +217,19 @@ const char* convoy_last_error(void) {
 
 convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {
   return convoy::guarded([&]() -> Result<void> {
-    if (callback != nullptr && (level < 1 || level > 7))
-      return convoy::fail(ErrorCode::invalid_argument, "level must be 1 to 7");
+    if (callback != nullptr && (level < 0 || level > 7))
+      return convoy::fail(ErrorCode::invalid_argument, "level must be 1 to 7, or 0 for what the settings say");
     if (callback == nullptr) {
       convoy::set_log_sink({}, convoy::LogLevel::quiet);
       return {};
     }
+    const auto wanted = level > 0 ? static_cast<convoy::LogLevel>(level)
+                                  : convoy::log_level_of(convoy::Settings::load(), convoy::LogLevel::quiet);
     convoy::set_log_sink(
         [callback, user](convoy::LogLevel line_level, std::string_view text) {
           callback(static_cast<int>(line_level), std::string(text).c_str(), user);
         },
-        static_cast<convoy::LogLevel>(level));
+        wanted);
     return {};
   });
 }

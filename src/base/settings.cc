@@ -43,6 +43,8 @@ constexpr SettingRow k_rows[] = {
      "Milliseconds that one trial may take; 0 derives them from the problem's arithmetic."},
     {"fault", "CONVOY_FAULT", text, "", "", 0, 0,
      "Faults to inject for tests, as solver:kind[@condition], separated by commas; example miopen:hang@hw>42."},
+    {"deterministic", "CONVOY_DETERMINISTIC", boolean, "no", "", 0, 0,
+     "Only what gives the same bits in every run: MIOpen gets its deterministic attribute. Convoy's own solvers always do."},
     {"threads", "CONVOY_THREADS", integer, "0", "", 0, 4096,
      "CPU threads that solvers on the host use; 0 uses all cores that the process may run on."},
     {"memory_limit", "CONVOY_MEMORY_LIMIT", bytes, "0", "", 0, k_any,
@@ -274,6 +276,17 @@ Origin Settings::origin(std::string_view key) const {
 
 const std::string& Settings::place(std::string_view key) const {
   return find(key).place;
+}
+
+LogLevel log_level_of(const Settings& settings, LogLevel unless_set) {
+  if (settings.origin("log_level") == Origin::built_in) return unless_set;
+  const std::string& text = settings.text("log_level");
+  if (text == "error") return LogLevel::error;
+  if (text == "warning") return LogLevel::warning;
+  if (text == "info") return LogLevel::info;
+  if (text == "debug") return LogLevel::debug;
+  if (text == "trace") return LogLevel::trace;
+  return LogLevel::quiet;
 }
 
 }  // namespace convoy

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
 
 namespace convoy {
@@ -81,5 +82,8 @@ class Settings {
   std::map<std::string, Value, std::less<>> values_;
   std::vector<std::string> problems_;
 };
+
+// The setting log_level; `unless_set` where nobody has set it.
+LogLevel log_level_of(const Settings& settings, LogLevel unless_set);
 
 }  // namespace convoy

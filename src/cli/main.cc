@@ -12,17 +12,6 @@
 namespace convoy {
 namespace {
 
-LogLevel log_level_of(const Settings& settings) {
-  const std::string& text = settings.text("log_level");
-  if (text == "error") return LogLevel::error;
-  if (text == "warning") return LogLevel::warning;
-  if (text == "info") return LogLevel::info;
-  if (text == "debug") return LogLevel::debug;
-  if (text == "trace") return LogLevel::trace;
-  // A program shows warnings unless told to be quiet; the library says nothing unless told to speak.
-  return settings.origin("log_level") == Origin::built_in ? LogLevel::warning : LogLevel::quiet;
-}
-
 // Applies "key=value"; throws what CLI11 turns into a usage error.
 void apply_override(Settings& settings, const std::string& text) {
   const auto equals = text.find('=');
@@ -61,7 +50,8 @@ int run_program(int argc, char** argv) {
   add_settings_command(app, context);
   add_probe_command(app, context);
   app.parse_complete_callback([&context] {
-    log_to_stderr(log_level_of(context.settings));
+    // A program shows warnings unless told to be quiet; the library says nothing unless told to speak.
+    log_to_stderr(log_level_of(context.settings, LogLevel::warning));
     for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
     // A setting that cannot be used would silently do something else than asked.
     if (!context.settings.problems().empty()) throw CLI::RuntimeError(2);

@@ -126,6 +126,7 @@ PlanOptions Climb::options_of(const Candidate& candidate) const {
   options.allowed = candidate.allowed;
   options.threads = policy_.threads;
   options.naive = policy_.strategy == Strategy::vendor;
+  options.deterministic = policy_.deterministic;
   options.workspace_limit = context_.workspace_limit(problem_.bytes(TensorRole::x) + problem_.bytes(TensorRole::w) +
                                                      problem_.bytes(TensorRole::y));
   return options;
@@ -157,6 +158,7 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   request.params = recorded_choice(context_, problem_, solver).value_or("");
   request.workspace_limit = options.workspace_limit;
   request.naive = options.naive;
+  request.deterministic = options.deterministic;
   request.threads = options.threads;
   request.libraries = DynamicLibrary::opened();
   request.faults = policy_.faults.text();

@@ -21,6 +21,7 @@ std::string DispatchContext::library_of(const Solver& solver) const {
   std::string name = solver.library();
   const AlgorithmSet allowed = allowed_for(solver.tier(*device_), policy_);
   if (allowed != k_all_algorithms) name += fmt::format(" algorithms {:#x}", allowed);
+  if (policy_.deterministic && solver.tier(*device_) == Tier::vendor) name += " deterministic";
   const std::string fault = policy_.faults.label(solver.id());
   if (!fault.empty()) name += fmt::format(" fault {}", fault);
   return name;

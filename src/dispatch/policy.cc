@@ -78,6 +78,7 @@ Result<Policy> policy_from(const Settings& settings) {
   auto faults = parse_faults(settings.text("fault"));
   if (!faults) return fail(faults.error().code, settings.place("fault") + ": " + faults.error().message);
   policy.faults = std::move(*faults);
+  policy.deterministic = settings.boolean("deterministic");
   policy.threads = static_cast<int>(settings.integer("threads"));
   policy.memory_limit = settings.integer("memory_limit");
   policy.workspace_limit = settings.integer("workspace_limit");

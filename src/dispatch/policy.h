@@ -38,6 +38,7 @@ struct Policy {
   std::string only_solver;    // MIOPEN_DEBUG_FIND_ONLY_SOLVER when it names one of ours; the reference stays
   bool log_commands = false;  // MIOPEN_ENABLE_LOGGING_CMD: each new problem as a MIOpenDriver line
   FaultPlan faults;
+  bool deterministic = false;
   int threads = 0;
   std::int64_t memory_limit = 0;     // bytes; 0: 80 % of what the device has available
   std::int64_t workspace_limit = 0;  // bytes; 0: what memory_limit leaves beside the tensors

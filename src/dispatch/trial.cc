@@ -63,6 +63,7 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   phase("plan");
   PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
   options.naive = request.naive;
+  options.deterministic = request.deterministic;
   auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults);
   if (!plan) return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message});
   auto workspace = (*device)->allocate((*plan)->workspace_bytes());
@@ -95,6 +96,7 @@ std::string TrialRequest::to_line() const {
                     {"params", params},
                     {"workspace_limit", workspace_limit},
                     {"naive", naive},
+                    {"deterministic", deterministic},
                     {"threads", threads},
                     {"libraries", libraries},
                     {"faults", faults},
@@ -112,6 +114,7 @@ Result<TrialRequest> parse_trial_request(std::string_view line) {
     json.at("params").get_to(request.params);
     json.at("workspace_limit").get_to(request.workspace_limit);
     json.at("naive").get_to(request.naive);
+    json.at("deterministic").get_to(request.deterministic);
     json.at("threads").get_to(request.threads);
     json.at("libraries").get_to(request.libraries);
     json.at("faults").get_to(request.faults);

@@ -23,6 +23,7 @@ struct TrialRequest {
   std::string params;
   std::int64_t workspace_limit = 0;
   bool naive = false;
+  bool deterministic = false;
   int threads = 0;
   LibraryFiles libraries;  // the files that the parent has opened: the child takes the same
   std::string faults;

@@ -80,7 +80,7 @@ Result<std::unique_ptr<Plan>> MiopenPlan::create(const MiopenLibrary& library, c
                                                  const PlanOptions& options) {
   CONVOY_TRY(auto handle, MiopenHandle::of(library.functions, device));
   std::unique_ptr<MiopenPlan> plan(new MiopenPlan(std::move(handle), problem));
-  CONVOY_CHECK(plan->of_.create(problem));
+  CONVOY_CHECK(plan->of_.create(problem, options.deterministic));
   CONVOY_CHECK(plan->choose(problem, device, options));
   return plan;
 }

@@ -66,12 +66,12 @@ MiopenDescriptors::~MiopenDescriptors() {
   if (convolution != nullptr) functions_.miopenDestroyConvolutionDescriptor(convolution);
 }
 
-Result<void> MiopenDescriptors::create(const Problem& problem) {
+Result<void> MiopenDescriptors::create(const Problem& problem, bool deterministic) {
   CONVOY_CHECK(create_tensor(problem, TensorRole::x, x));
   CONVOY_CHECK(create_tensor(problem, TensorRole::w, w));
   CONVOY_CHECK(create_tensor(problem, TensorRole::y, y));
   CONVOY_CHECK(create_bias(problem));
-  return create_convolution(problem);
+  return create_convolution(problem, deterministic);
 }
 
 Result<void> MiopenDescriptors::create_tensor(const Problem& problem, TensorRole role,
@@ -92,7 +92,7 @@ Result<void> MiopenDescriptors::create_bias(const Problem& problem) {
   return convoy::create(functions_, data_type(problem.dtype), 2 + spatial_rank(problem), {sizes, strides}, bias);
 }
 
-Result<void> MiopenDescriptors::create_convolution(const Problem& problem) {
+Result<void> MiopenDescriptors::create_convolution(const Problem& problem, bool deterministic) {
   CONVOY_CHECK(
       check_miopen("miopenCreateConvolutionDescriptor", functions_.miopenCreateConvolutionDescriptor(&convolution)));
   const Numbers pads = with_height(problem.pad, problem.rank, 0, 0);
@@ -102,8 +102,11 @@ Result<void> MiopenDescriptors::create_convolution(const Problem& problem) {
       "miopenInitConvolutionNdDescriptor",
       functions_.miopenInitConvolutionNdDescriptor(convolution, spatial_rank(problem), pads.data(), strides.data(),
                                                    dilations.data(), miopen::k_convolution)));
-  return check_miopen("miopenSetConvolutionGroupCount",
-                      functions_.miopenSetConvolutionGroupCount(convolution, static_cast<int>(problem.groups)));
+  CONVOY_CHECK(check_miopen("miopenSetConvolutionGroupCount", functions_.miopenSetConvolutionGroupCount(
+                                                                  convolution, static_cast<int>(problem.groups))));
+  if (!deterministic) return {};
+  return check_miopen("miopenSetConvolutionAttribute",
+                      functions_.miopenSetConvolutionAttribute(convolution, miopen::k_deterministic, 1));
 }
 
 }  // namespace convoy

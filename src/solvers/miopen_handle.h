@@ -57,7 +57,7 @@ class MiopenDescriptors {
   MiopenDescriptors& operator=(const MiopenDescriptors&) = delete;
 
   // Sizes, strides and spans of `problem` are below 2^31.
-  Result<void> create(const Problem& problem);
+  Result<void> create(const Problem& problem, bool deterministic);
 
   miopen::TensorDescriptor x = nullptr, w = nullptr, y = nullptr;
   miopen::TensorDescriptor bias = nullptr;  // 1 k 1 1; none for backward weights
@@ -66,7 +66,7 @@ class MiopenDescriptors {
  private:
   Result<void> create_tensor(const Problem& problem, TensorRole role, miopen::TensorDescriptor& tensor);
   Result<void> create_bias(const Problem& problem);
-  Result<void> create_convolution(const Problem& problem);
+  Result<void> create_convolution(const Problem& problem, bool deterministic);
 
   const miopen::Functions& functions_;
 };

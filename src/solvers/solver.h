@@ -58,6 +58,7 @@ struct PlanOptions {
   int threads = 0;                   // on the host; 0: all available
   // Also what a vendor keeps for cases that none of its kernels serves, slower than our own.
   bool naive = false;
+  bool deterministic = false;  // the same bits in every run
   // Not null: a plan that would have to compile a kernel first is refused (ErrorCode::unsupported), which sets it to true.
   std::atomic<bool>* not_compiled = nullptr;
 };

@@ -1,0 +1,72 @@
+// Runs of handles that a program profiles (MIOpenDriver -t 1): miopenGetKernelTime must speak of ours, too.
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <unordered_map>
+
+#include "calls.h"
+
+namespace convoy::miopen {
+namespace {
+
+struct Profiles {
+  std::mutex mutex;
+  std::unordered_map<Handle, float> times;  // below 0: no run yet
+  std::atomic<int> count{0};
+};
+
+Profiles& profiles() {
+  static Profiles* const one = new Profiles;
+  return *one;
+}
+
+bool is_profiled(Handle handle) {
+  Profiles& p = profiles();
+  if (p.count.load(std::memory_order_relaxed) == 0) return false;
+  const std::lock_guard lock(p.mutex);
+  return p.times.contains(handle);
+}
+
+}  // namespace
+
+void set_profiling(Handle handle, bool enable) {
+  Profiles& p = profiles();
+  const std::lock_guard lock(p.mutex);
+  if (enable) {
+    p.times.try_emplace(handle, -1.0F);
+  } else {
+    p.times.erase(handle);
+  }
+  p.count = static_cast<int>(p.times.size());
+}
+
+void forget_profiling(Handle handle) {
+  if (profiles().count.load(std::memory_order_relaxed) > 0) set_profiling(handle, false);
+}
+
+std::optional<float> profiled_time(Handle handle) {
+  Profiles& p = profiles();
+  if (p.count.load(std::memory_order_relaxed) == 0) return std::nullopt;
+  const std::lock_guard lock(p.mutex);
+  const auto found = p.times.find(handle);
+  if (found == p.times.end() || found->second < 0) return std::nullopt;
+  return found->second;
+}
+
+Status run_profiled(const RealLibrary& real, const Found& found, const Addresses& addresses,
+                    const RunOptions& options) {
+  if (!is_profiled(options.handle)) return run_served(real, found, addresses, options);
+  Queue stream = nullptr;
+  real.miopenGetStream(options.handle, &stream);
+  engine()->convoy_synchronize(found.served->handle, stream);
+  const auto begin = std::chrono::steady_clock::now();
+  const Status status = run_served(real, found, addresses, options);
+  engine()->convoy_synchronize(found.served->handle, stream);
+  const std::chrono::duration<float, std::milli> took = std::chrono::steady_clock::now() - begin;
+  Profiles& p = profiles();
+  const std::lock_guard lock(p.mutex);
+  if (const auto entry = p.times.find(options.handle); entry != p.times.end()) entry->second = took.count();
+  return status;
+}
+
+}  // namespace convoy::miopen

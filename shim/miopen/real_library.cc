@@ -1,0 +1,69 @@
+// Implementation of real_library.h.
+#include "real_library.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <cstdio>
+#include <memory>
+#include <string_view>
+
+namespace convoy::miopen {
+namespace {
+
+// Wheels patch the soname, and a stub in the library's place renames the file: then only the name of the file tells.
+int is_miopen(dl_phdr_info* info, std::size_t, void* found) {
+  const std::string_view file = info->dlpi_name;
+  const std::string_view name = file.substr(file.rfind('/') + 1);
+  if (!name.starts_with("libMIOpen") || name.find(".so") == std::string_view::npos) return 0;
+  *static_cast<std::string*>(found) = file;
+  return 1;
+}
+
+void* loaded_library() {
+  for (const char* name : {"libMIOpen.so.1", "libMIOpen.so"}) {
+    if (void* handle = dlopen(name, RTLD_NOW | RTLD_NOLOAD)) return handle;
+  }
+  std::string file;
+  dl_iterate_phdr(is_miopen, &file);
+  return file.empty() ? nullptr : dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD);
+}
+
+template <typename Function>
+bool bind(void* handle, Function*& function, const char* name) {
+  function = reinterpret_cast<Function*>(dlsym(handle, name));
+  return function != nullptr;
+}
+
+const char* bind_all(void* handle, RealLibrary& real) {
+#define MIOPEN_FUNCTION(name, result, parameters) \
+  if (!bind(handle, real.name, #name)) return #name;
+#define MIOPEN_OPTIONAL(name, result, parameters) bind(handle, real.name, #name);
+#include "abi/miopen_functions.inc"
+  return bind(handle, real.hip_get_device, "hipGetDevice") ? nullptr : "hipGetDevice";
+}
+
+const RealLibrary* open_real() {
+  void* handle = loaded_library();
+  if (handle == nullptr) {
+    std::fputs("convoy: this program calls MIOpen but has loaded no libMIOpen.so\n", stderr);
+    return nullptr;
+  }
+  auto real = std::make_unique<RealLibrary>();
+  const link_map* map = nullptr;
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) real->file = map->l_name;
+  if (const char* missing = bind_all(handle, *real)) {
+    std::fprintf(stderr, "convoy: %s has no %s: not a MIOpen from ROCm 5.2 to 7\n", real->file.c_str(), missing);
+    return nullptr;
+  }
+  return real.release();
+}
+
+}  // namespace
+
+const RealLibrary* real_library() {
+  static const RealLibrary* const real = open_real();
+  return real;
+}
+
+}  // namespace convoy::miopen
