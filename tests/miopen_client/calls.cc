@@ -1,6 +1,8 @@
 // Descriptors' owners, and the functions of each direction.
 #include "calls.h"
 
+#include <algorithm>
+
 namespace convoy::client {
 namespace {
 
@@ -115,7 +117,8 @@ std::size_t ConvolutionCalls::solution_count() const {
 
 std::vector<ConvolutionSolution> ConvolutionCalls::solutions(std::size_t room) const {
   std::size_t count = 0;
-  std::vector<ConvolutionSolution> solutions(room);
+  // Clients hand in an array even where there is no room.
+  std::vector<ConvolutionSolution> solutions(std::max<std::size_t>(room, 1));
   const auto& query = functions_.solutions;
   check(api_, query.name,
         query.function(handle_, query_first().descriptor, query_second().descriptor, convolution_, result_.descriptor,

@@ -1,6 +1,9 @@
 // Which clients there are, and what each of them never asks MIOpen for.
 #include "client.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace convoy::client {
 namespace {
 
@@ -10,12 +13,17 @@ bool begins_with(const std::string& text, const char* beginning) {
 
 }  // namespace
 
+bool is_client(const std::string& name) {
+  static constexpr const char* k_names[] = {
+      "pytorch-1.13-benchmark", "pytorch-1.13-immediate", "pytorch-2.7", "pytorch-2.9", "onnxruntime", "tensorflow",
+      "tensorflow-immediate"};
+  return std::find(std::begin(k_names), std::end(k_names), name) != std::end(k_names);
+}
+
 std::unique_ptr<Client> make_client(const ClientOptions& options, const Api& api, void* stream) {
-  for (const char* name : {"pytorch-1.13-benchmark", "pytorch-1.13-immediate", "pytorch-2.7", "pytorch-2.9"})
-    if (options.client == name) return make_pytorch(options, api);
   if (options.client == "onnxruntime") return make_onnxruntime(api, stream);
-  if (options.client == "tensorflow" || options.client == "tensorflow-immediate") return make_tensorflow(options, api);
-  return nullptr;
+  if (begins_with(options.client, "tensorflow")) return make_tensorflow(options, api);
+  return make_pytorch(options, api);
 }
 
 std::string refusal(const ClientOptions& options, const Problem& problem, Direction direction, bool bias) {

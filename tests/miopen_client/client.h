@@ -42,7 +42,8 @@ std::unique_ptr<Client> make_pytorch(const ClientOptions& options, const Api& ap
 std::unique_ptr<Client> make_onnxruntime(const Api& api, void* stream);
 std::unique_ptr<Client> make_tensorflow(const ClientOptions& options, const Api& api);
 
-// Null for a name that nobody has.
+bool is_client(const std::string& name);
+// Of a name that is_client().
 std::unique_ptr<Client> make_client(const ClientOptions& options, const Api& api, void* stream);
 // A sentence when the framework would never make such a call, else empty.
 std::string refusal(const ClientOptions& options, const Problem& problem, Direction direction, bool bias);

@@ -35,8 +35,9 @@ int hipEventDestroy(void* event);
 
 namespace convoy::client {
 
-inline constexpr int k_host_to_device = 1, k_device_to_host = 2;  // hipMemcpyKind
-inline constexpr unsigned k_non_blocking = 1;                     // hipStreamNonBlocking
+inline constexpr int k_host_to_device = 1, k_device_to_host = 2;        // hipMemcpyKind
+inline constexpr unsigned k_non_blocking = 1;                           // hipStreamNonBlocking
+inline constexpr int k_capture_global = 0, k_capture_thread_local = 1;  // hipStreamCaptureMode
 
 struct HipError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -35,8 +35,9 @@ int main(int count, char** arguments) {
   const int result = reinterpret_cast<int (*)(int, char**)>(entry)(count, arguments);
   for (int i = 1; i < count; ++i) {
     if (std::strcmp(arguments[i], "--unload") != 0) continue;
-    dlclose(module);
-    std::printf("{\"kind\": \"unload\", \"miopen_loaded\": %s}\n", loaded("libMIOpen.so.1") ? "true" : "false");
+    const bool closed = dlclose(module) == 0;
+    std::printf("{\"kind\": \"unload\", \"ok\": %s, \"miopen_loaded\": %s}\n", closed ? "true" : "false",
+                loaded("libMIOpen.so.1") ? "true" : "false");
   }
   return result;
 }

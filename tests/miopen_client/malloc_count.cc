@@ -7,7 +7,15 @@
 #include <atomic>
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)  // clang; GCC defines a macro for each
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CONVOY_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CONVOY_SANITIZED
+#endif
+
+#ifdef CONVOY_SANITIZED
 
 long long miopen_client_malloc_count() {
   return -1;

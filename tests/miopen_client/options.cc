@@ -27,7 +27,7 @@ const char* const k_usage =
     "  --fork             data-loader workers, forked before and after the first use of the GPU\n"
     "  --graph            captures each convolution once warm, replays it twice with new inputs\n"
     "  --hot N            times N calls of the function that runs, in nanoseconds, and counts its malloc calls\n"
-    "  --load HOW         linked or dlopen: how MIOpen's functions are found (TensorFlow: dlopen)\n"
+    "  --load HOW         linked or dlopen: how MIOpen's functions are found (tensorflow-immediate: dlopen)\n"
     "  --unload           closes at the end what was opened by dlopen\n"
     "exit status: 0 all right, 1 wrong numbers, 2 usage, 3 a status that the framework throws for, 4 HIP failed\n";
 
@@ -69,7 +69,7 @@ bool read_option(const std::string& name, const std::string& value, Parsed& pars
     return read_number(value, least, most,
                        [&](long read) { target = static_cast<std::decay_t<decltype(target)>>(read); });
   };
-  if (name == "--client") return options.client.client = value, true;
+  if (name == "--client") return options.client.client = value, is_client(value);
   if (name == "--shape") return parsed.shapes.push_back(value), true;
   if (name == "--direction") return parsed.direction = value, k_directions.count(value) == 1;
   if (name == "--dtype") return parsed.dtype = value, k_dtypes.count(value) == 1;
@@ -103,7 +103,9 @@ std::string complete(Parsed& parsed) {
       if (!sentence.empty()) return sentence;
     }
   }
-  const bool opens = options.client.client.rfind("tensorflow", 0) == 0;
+  // TensorFlow looks all its functions up by dlsym. One of its two replicas does, so that the other's calls, too, can be
+  // tried behind LD_PRELOAD without saying so.
+  const bool opens = options.client.client == "tensorflow-immediate";
   options.by_dlopen = parsed.load.empty() ? opens : parsed.load == "dlopen";
   return {};
 }

@@ -25,6 +25,10 @@ struct Options {
   bool unload = false;
 
   bool parallel() const { return threads * devices > 1; }
+  // TensorFlow has none in backward data.
+  bool bias_in(Direction direction) const {
+    return bias && (direction != Direction::backward_data || client.client == "onnxruntime");
+  }
   // The null stream is what PyTorch works on, unless a user says otherwise; the others always have streams of their own.
   bool own_stream() const { return parallel() || graph || client.client.rfind("pytorch", 0) != 0; }
 };

@@ -55,14 +55,20 @@ bool sensible(const Problem& problem) {
 
 std::string crossed(const std::vector<int>& values) {
   std::string text;
-  for (int value : values) text += (text.empty() ? "" : "x") + std::to_string(value);
+  for (int value : values) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(value);
+  }
   return text;
 }
 
 // sizes with the letters of their axes: "h9w11"
 std::string lettered(const std::vector<int>& sizes, const char* letters) {
   std::string text;
-  for (std::size_t i = 0; i < sizes.size(); ++i) text += letters[3 - sizes.size() + i] + std::to_string(sizes[i]);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    text += letters[3 - sizes.size() + i];
+    text += std::to_string(sizes[i]);
+  }
   return text;
 }
 

@@ -1,5 +1,5 @@
 // PyTorch 1.13 to 2.9. The find path keeps algorithm and workspace per shape, for the process; the immediate path keeps
-// nothing and asks on every call. The handle is never destroyed.
+// nothing and asks on every call.
 #include <mutex>
 #include <unordered_map>
 
@@ -39,12 +39,46 @@ AlgorithmCache& algorithm_cache() {
   return cache;
 }
 
+// Handles outlive their threads: a later thread on the same device takes over an idle one. Neither they nor the pool are
+// ever destroyed, as the library may be gone before the program's own destructors run.
+class HandlePool {
+ public:
+  Handle take(const Api& api, int device) {
+    const std::lock_guard lock(mutex_);
+    auto& idle = idle_[device];
+    Handle handle = nullptr;
+    if (idle.empty()) {
+      CONVOY_CALL(api, miopenCreate, &handle);
+    } else {
+      handle = idle.back();
+      idle.pop_back();
+    }
+    return handle;
+  }
+  void give_back(int device, Handle handle) {
+    const std::lock_guard lock(mutex_);
+    idle_[device].push_back(handle);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<int, std::vector<Handle>> idle_;
+};
+
+HandlePool& handle_pool() {
+  static auto* const pool = new HandlePool;
+  return *pool;
+}
+
 class PyTorch : public Client {
  public:
   PyTorch(const ClientOptions& options, const Api& api)
-      : options_(options), api_(api), since_2_7_(options.client == "pytorch-2.7" || options.client == "pytorch-2.9") {
-    CONVOY_CALL(api, miopenCreate, &handle_);
-  }
+      : options_(options),
+        api_(api),
+        since_2_7_(options.client == "pytorch-2.7" || options.client == "pytorch-2.9"),
+        handle_(handle_pool().take(api, options.device)) {}
+
+  ~PyTorch() override { handle_pool().give_back(options_.device, handle_); }
 
   Outcome convolve(const Call& original) override {
     CONVOY_CALL(api_, miopenSetStream, handle_, original.stream);
@@ -163,7 +197,7 @@ class PyTorch : public Client {
   ClientOptions options_;
   const Api& api_;
   bool since_2_7_;
-  Handle handle_ = nullptr;
+  Handle handle_;
   WorkspacePool pool_;
 };
 

@@ -127,7 +127,6 @@ class TensorFlow : public Client {
 
   // Forward adds the bias to the result; backward weights has its gradient.
   void run_bias(const Call& call, const Scope& scope) const {
-    if (call.direction == Direction::backward_data) return;
     TensorDescriptorOwner bias(api_);
     TensorShape shape = call.problem.y();
     shape.sizes.assign(shape.sizes.size(), 1);

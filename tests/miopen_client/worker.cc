@@ -70,7 +70,7 @@ class Worker {
     problem_ = problem;
     direction_ = direction;
     for (call_ = 0; call_ < options_.repeat; ++call_) {
-      Experiment experiment(problem, direction, options_.bias, stream_);
+      Experiment experiment(problem, direction, options_.bias_in(direction_), stream_);
       experiment.fill(next_seed());
       const auto start = Clock::now();
       const Outcome outcome = client_->convolve(experiment.call());
@@ -85,14 +85,15 @@ class Worker {
 
   // The shape is warm: nothing is searched or allocated in the capture, as PyTorch demands of its users, too.
   void replay() {
-    Experiment experiment(problem_, direction_, options_.bias, stream_);
+    Experiment experiment(problem_, direction_, options_.bias_in(direction_), stream_);
     experiment.fill(next_seed());
     client_->convolve(experiment.call());
     stream_.synchronize();
     void* graph = nullptr;
     void* exec = nullptr;
-    constexpr int k_global = 0;  // hipStreamCaptureModeGlobal, PyTorch's default
-    check_hip(hipStreamBeginCapture(stream_.get(), k_global), "hipStreamBeginCapture");
+    // PyTorch's default, but it forbids other threads to allocate meanwhile.
+    const int mode = options_.parallel() ? k_capture_thread_local : k_capture_global;
+    check_hip(hipStreamBeginCapture(stream_.get(), mode), "hipStreamBeginCapture");
     const Outcome outcome = captured_convolution(experiment);
     check_hip(hipStreamEndCapture(stream_.get(), &graph), "hipStreamEndCapture");
     check_hip(hipGraphInstantiate(&exec, graph, nullptr, nullptr, 0), "hipGraphInstantiate");
