@@ -63,6 +63,18 @@ TEST_F(Points, WhatBetaZeroReplacesIsNotRead) {
   EXPECT_EQ(c.read(), std::vector<float>(7, 2));
 }
 
+TEST_F(Points, ResultsAreRoundedToNearestTiesToEven) {
+  for (auto [type, unit] : {std::pair{k_half, 0x1p-10f}, std::pair{k_bfloat16, 0x1p-7f}}) {
+    DeviceTensor a(type, {1, 4}, false), b(type, {1, 4}, false);
+    a.write({1, 1, 1 + unit, -1});
+    b.write({0.75f * unit, 0.5f * unit, 0.5f * unit, -0.75f * unit});
+    ASSERT_EQ(miopenOpTensor(handle_, k_add, &k_one, a.descriptor, a.memory, &k_one, b.descriptor, b.memory, &k_zero,
+                             a.descriptor, a.memory),
+              k_success);
+    EXPECT_EQ(a.read(), (std::vector<float>{1 + unit, 1, 1 + 2 * unit, -1 - unit})) << "type " << type;
+  }
+}
+
 TEST_F(Points, TensorsThatDoNotFitAreRefused) {
   DeviceTensor a(k_float, {2, 3}, false), b(k_float, {2, 2}, false), half(k_half, {2, 3}, false);
   auto add = [&](const DeviceTensor& first, const DeviceTensor& second) {
