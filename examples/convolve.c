@@ -1,10 +1,8 @@
 /* One convolution through Convoy's C interface, on random data, a few results checked against a plain loop.
  *
- *   cc convolve.c $(pkg-config --cflags --libs convoy) && ./a.out
+ *   cc convolve.c $(pkg-config --cflags --libs convoy) && ./a.out [DEVICE]
  *
  * Exit status: 0 right numbers, 1 anything else. */
-#define _POSIX_C_SOURCE 200112L /* posix_memalign */
-
 #include <convoy/convoy.h>
 #include <inttypes.h>
 #include <math.h>
@@ -70,14 +68,14 @@ static int count_wrong(const convoy_problem_desc* d, const int64_t size[4], cons
   return wrong;
 }
 
-int main(void) {
+int main(int argc, char** argv) {
   static const char* const tiers[] = {"vendor", "own", "generic", "cpu", "reference"};
   convoy_handle handle = NULL;
   convoy_problem problem = NULL;
   convoy_plan plan = NULL;
-  float *x = NULL, *w = NULL, *y = NULL;
-  void* workspace = NULL;
-  int64_t workspace_bytes, size[5];
+  float *x = NULL, *w = NULL, *y = NULL;                            /* the host's */
+  void *on_x = NULL, *on_w = NULL, *on_y = NULL, *workspace = NULL; /* the device's */
+  int64_t x_bytes, w_bytes, y_bytes, workspace_bytes, size[5];
   convoy_statistics statistics;
   int exit_status = EXIT_FAILURE;
 
@@ -93,26 +91,34 @@ int main(void) {
   desc.stride[0] = desc.stride[1] = 2;
 
   /* A handle opens the best device and what is remembered about it. A program needs one, and keeps it. */
-  TRY(convoy_create(&handle, "auto", NULL));
+  TRY(convoy_create(&handle, argc > 1 ? argv[1] : "auto", NULL));
   TRY(convoy_problem_create(&problem, &desc));
   TRY(convoy_plan_create(&plan, handle, problem));
 
   /* Optional: choose now rather than in the first run, and learn how much workspace the choice can use. */
   TRY(convoy_plan_prepare(plan));
   workspace_bytes = convoy_plan_workspace_bytes(plan);
-  if (workspace_bytes > 0 && posix_memalign(&workspace, 64, (size_t)workspace_bytes) != 0) {
-    workspace = NULL; /* Convoy then uses memory of its own. */
-    workspace_bytes = 0;
-  }
+  TRY(convoy_allocate(handle, workspace_bytes, &workspace));
 
-  x = random_floats(convoy_problem_bytes(problem, CONVOY_X));
-  w = random_floats(convoy_problem_bytes(problem, CONVOY_W));
-  y = malloc((size_t)convoy_problem_bytes(problem, CONVOY_Y));
+  x_bytes = convoy_problem_bytes(problem, CONVOY_X);
+  w_bytes = convoy_problem_bytes(problem, CONVOY_W);
+  y_bytes = convoy_problem_bytes(problem, CONVOY_Y);
+  x = random_floats(x_bytes);
+  w = random_floats(w_bytes);
+  y = malloc((size_t)y_bytes);
   if (x == NULL || w == NULL || y == NULL) {
     fprintf(stderr, "out of memory\n");
     goto done;
   }
-  TRY(convoy_run(plan, x, w, y, workspace, workspace_bytes));
+
+  /* Tensors live in the device's memory. On "cpu" that is the host's: x, w and y themselves would do. */
+  TRY(convoy_allocate(handle, x_bytes, &on_x));
+  TRY(convoy_allocate(handle, w_bytes, &on_w));
+  TRY(convoy_allocate(handle, y_bytes, &on_y));
+  TRY(convoy_upload(handle, on_x, x, x_bytes, NULL));
+  TRY(convoy_upload(handle, on_w, w, w_bytes, NULL));
+  TRY(convoy_run(plan, on_x, on_w, on_y, workspace, workspace_bytes));
+  TRY(convoy_download(handle, y, on_y, y_bytes, NULL));
 
   TRY(convoy_problem_sizes(problem, CONVOY_Y, size));
   if (count_wrong(&desc, size, x, w, y) > 0) goto done;
@@ -125,7 +131,10 @@ int main(void) {
   exit_status = EXIT_SUCCESS;
 
 done: /* NULL is fine for every one of these. */
-  free(workspace);
+  convoy_free(handle, workspace);
+  convoy_free(handle, on_y);
+  convoy_free(handle, on_w);
+  convoy_free(handle, on_x);
   free(y);
   free(w);
   free(x);

@@ -1,5 +1,6 @@
 // One convolution through Convoy's C++ interface (C++17), on random data, a few results checked against a plain loop.
-// The problem is given as text, as Convoy's logs and reports write it. Exit status: 0 right numbers, 1 anything else.
+// The problem is given as text, as Convoy's logs and reports write it. An argument names the device.
+// Exit status: 0 right numbers, 1 anything else.
 #include <array>
 #include <cmath>
 #include <convoy/convoy.hpp>
@@ -8,8 +9,6 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <memory>
-#include <new>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,27 +44,28 @@ double expected(const std::vector<float>& x, const Sizes& in, const std::vector<
   return sum;
 }
 
-// Memory of the alignment that Convoy asks of a workspace.
-struct AlignedDelete {
-  void operator()(std::byte* bytes) const { ::operator delete[](bytes, std::align_val_t{64}); }
-};
-using Workspace = std::unique_ptr<std::byte[], AlignedDelete>;
-
-int convolve() {
+int convolve(const std::string& device) {
   // A handle opens the best device and what is remembered about it. A program needs one, and keeps it.
-  const convoy::Handle handle;
+  const convoy::Handle handle(device);
   const convoy::Problem problem("fwd:f32:nhwc:n2c16h28w30:k24r3s3:pad1x1:stride1x1:dil1x1:g1");
   convoy::Plan plan(handle, problem);
 
   // Optional: choose now rather than in the first run, and learn how much workspace the choice can use.
   plan.prepare();
   const std::int64_t bytes = plan.workspace_bytes();
-  const Workspace workspace(new (std::align_val_t{64}) std::byte[static_cast<std::size_t>(bytes)]);
+  const convoy::Memory workspace(handle, bytes);
 
-  std::vector<float> x = random_floats(problem.bytes(CONVOY_X), 1);
-  std::vector<float> w = random_floats(problem.bytes(CONVOY_W), 2);
-  std::vector<float> y(static_cast<std::size_t>(problem.bytes(CONVOY_Y)) / sizeof(float), NAN);
-  plan.run(x.data(), w.data(), y.data(), workspace.get(), bytes);
+  // Tensors live in the device's memory. On "cpu" that is the host's: x, w and y themselves would do.
+  const std::int64_t x_bytes = problem.bytes(CONVOY_X);
+  const std::int64_t w_bytes = problem.bytes(CONVOY_W);
+  const std::int64_t y_bytes = problem.bytes(CONVOY_Y);
+  const std::vector<float> x = random_floats(x_bytes, 1), w = random_floats(w_bytes, 2);
+  const convoy::Memory on_x(handle, x_bytes), on_w(handle, w_bytes), on_y(handle, y_bytes);
+  handle.upload(on_x.data(), x.data(), x_bytes);
+  handle.upload(on_w.data(), w.data(), w_bytes);
+  plan.run(on_x.data(), on_w.data(), on_y.data(), workspace.data(), bytes);
+  std::vector<float> y(static_cast<std::size_t>(y_bytes) / sizeof(float), NAN);
+  handle.download(y.data(), on_y.data(), y_bytes);
 
   const Sizes in = problem.sizes(CONVOY_X), filter = problem.sizes(CONVOY_W), out = problem.sizes(CONVOY_Y);
   for (std::size_t i = 0; i < 12; ++i) {
@@ -89,9 +89,9 @@ int convolve() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   try {
-    return convolve();
+    return convolve(argc > 1 ? argv[1] : "auto");
   } catch (const std::exception& error) {  // convoy::Exception: what went wrong, with the cure where there is one
     std::cerr << error.what() << '\n';
     return EXIT_FAILURE;

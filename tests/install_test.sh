@@ -38,6 +38,11 @@ cmake -G Ninja -S "$work/examples" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix
 cmake --build "$work/build" >"$work/build.log" 2>&1 || { cat "$work/build.log"; die "building examples/"; }
 "$work/build/convolve_c"
 "$work/build/convolve_cpp"
+# They must be right where host memory is not the device's, too; the simulated GPU needs a compiler that may be missing here.
+if "$prefix/bin/convoy" run --device sim:gfx1010 fwd:f32:nchw:n1c4h10w10:k4r3s3:pad1x1:stride1x1:dil1x1:g1 >"$work/sim.log" 2>&1; then
+  "$work/build/convolve_c" sim:gfx1010
+  "$work/build/convolve_cpp" sim:gfx1010
+fi
 
 step "pkg-config convoy"
 PKG_CONFIG_PATH=$(dirname "$library")/pkgconfig
