@@ -93,6 +93,24 @@ TEST_F(Api, DeviceMemoryAndBias) {
   expect_error(convoy_enqueue(weights.get(), &call), CONVOY_INVALID_ARGUMENT, "no bias");
 }
 
+TEST_F(Api, HostPointersAreExplainedWhereTheDeviceHasMemoryOfItsOwn) {
+  std::unique_ptr<Handle> one;
+  try {
+    one = std::make_unique<Handle>("sim:gfx1010", settings());
+  } catch (const Exception& error) {
+    GTEST_SKIP() << error.what();
+  }
+  Case data(small_desc());
+  Plan plan(*one, data.problem);
+  expect_error(data.run(plan.get()), CONVOY_INVALID_ARGUMENT, "x is not in the memory of sim:gfx1010");
+  try {
+    plan.prepare();
+  } catch (const Exception& error) {
+    GTEST_SKIP() << "nothing compiles for gfx1010 here: " << error.what();
+  }
+  expect_error(data.run(plan.get()), CONVOY_DEVICE, "must be memory of sim:gfx1010, as convoy_allocate() gives it");
+}
+
 TEST_F(Api, BadMemoryRequestsAreNamed) {
   const Handle one = handle();
   void* memory = nullptr;

@@ -88,6 +88,22 @@ TEST_F(GpuDispatch, a_wrong_stream_is_the_callers) {
   EXPECT_EQ(one->report().solver, "igemm") << "the choice stands";
 }
 
+TEST_F(GpuDispatch, host_memory_is_refused_by_name_and_harms_nothing) {
+  const auto one = convolution(k_problem);
+  std::vector<float> host(4096);
+  for (void* Tensors::*tensor : {&Tensors::x, &Tensors::w, &Tensors::y}) {
+    Tensors wrong = on(streams_[0]);
+    wrong.*tensor = host.data();
+    const auto ran = one->run(wrong);
+    ASSERT_FALSE(ran);
+    EXPECT_EQ(ran.error().code, ErrorCode::invalid_argument);
+    EXPECT_NE(ran.error().message.find(" is not in the memory of sim:gfx1010"), std::string::npos)
+        << ran.error().message;
+  }
+  EXPECT_TRUE(stored().incidents.empty());
+  EXPECT_TRUE(one->run(on(streams_[0])));
+}
+
 TEST_F(GpuDispatch, what_stays_broken_is_held_against_nobody_who_comes_later) {
   const auto one = convolution(k_problem);
   ASSERT_TRUE(one->run(on(streams_[0])));

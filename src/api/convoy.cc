@@ -141,6 +141,16 @@ Result<void> check_tensors(const Problem& problem, const Tensors& tensors) {
   return {};
 }
 
+// The first run of a problem looks at the memory it is given; to later ones a host pointer looks like a broken device.
+Result<void> with_hint(Result<void> result, const Convolution& convolution) {
+  const Device& device = convolution.device();
+  if (!result && result.error().code == ErrorCode::device && !device.host_accessible()) {
+    result.error().message += "; x, w, y and the workspace must be memory of " + device.info().name;
+    result.error().message += ", as convoy_allocate() gives it";
+  }
+  return result;
+}
+
 Result<void> check_copy(convoy_handle handle, const void* to, const void* from, std::int64_t bytes) {
   if (handle == nullptr) return null_argument("handle");
   if (bytes < 0) return fail(ErrorCode::invalid_argument, "bytes is negative");
@@ -404,8 +414,9 @@ convoy_status convoy_run(convoy_plan plan, void* x, void* w, void* y, void* work
     if (plan == nullptr) return convoy::null_argument("plan");
     const convoy::Tensors tensors{x, w, y};
     CONVOY_CHECK(convoy::check_tensors(plan->convolution->problem(), tensors));
-    CONVOY_CHECK(plan->convolution->run(tensors, workspace, workspace_bytes));
-    return plan->convolution->device().synchronize(nullptr);
+    auto result = plan->convolution->run(tensors, workspace, workspace_bytes);
+    if (result) result = plan->convolution->device().synchronize(nullptr);
+    return convoy::with_hint(std::move(result), *plan->convolution);
   });
 }
 
@@ -418,7 +429,8 @@ convoy_status convoy_enqueue(convoy_plan plan, const convoy_call* call) {
       return convoy::fail(ErrorCode::invalid_argument, "a gradient of weights has no bias");
     const convoy::Tensors tensors{call->x, call->w, call->y, call->bias, call->stream};
     CONVOY_CHECK(convoy::check_tensors(problem, tensors));
-    return plan->convolution->run(tensors, call->workspace, call->workspace_bytes);
+    auto result = plan->convolution->run(tensors, call->workspace, call->workspace_bytes);
+    return convoy::with_hint(std::move(result), *plan->convolution);
   });
 }
 

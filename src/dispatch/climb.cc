@@ -2,6 +2,7 @@
 #include "dispatch/climb.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <map>
 
@@ -57,6 +58,7 @@ class Climb {
  private:
   CandidateFacts facts_of(const Solver& solver, const std::vector<std::string>& struck_off) const;
   int quarantined_kin(const Solver& solver) const;
+  Result<void> check_memory() const;
   StepReport try_in_child(const Candidate& candidate);
   StepReport run_here(const Candidate& candidate);
   StepReport run_planned(const Candidate& candidate, const PlanOptions& options);
@@ -304,6 +306,24 @@ StepReport Climb::run_here(const Candidate& candidate) {
   return report;
 }
 
+// Host pointers, where memory is the device's: a kernel that met them would end the device, and be blamed for it.
+Result<void> Climb::check_memory() const {
+  Device& device = context_.device();
+  if (device.host_accessible()) return {};
+  constexpr std::array<const char*, 3> k_names{"x", "w", "y"};
+  const std::array<const void*, 3> all{tensors_.x, tensors_.w, tensors_.y};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    unsigned char byte = 0;
+    if (problem_.bytes(static_cast<TensorRole>(i)) == 0) continue;
+    const auto read = device.download(&byte, all[i], 1, tensors_.stream);
+    if (read || read.error().code != ErrorCode::device || !device.health()) continue;
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} is not in the memory of {}, from where convoy_allocate() gives some ({})", k_names[i],
+                            device.info().name, read.error().message));
+  }
+  return {};
+}
+
 ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
   if (policy_.log_commands) {
     // As MIOpen does it, whatever the level of other lines.
@@ -314,6 +334,7 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
   if (sound || sound.error().code != ErrorCode::invalid_argument) {
     if (auto health = context_.device().health(); !health) sound = std::move(health);
   }
+  if (sound) sound = check_memory();
   if (!sound) {
     result_.error = sound.error();
     return std::move(result_);
