@@ -70,7 +70,7 @@ TEST_F(Api, LogTellsDecisionsUntilSilenced) {
   ASSERT_EQ(convoy_set_log(nullptr, nullptr, 0), CONVOY_SUCCESS) << "the level of silence means nothing";
   Plan(one, Problem("bwd:f32:nchw:n1c2h4w4:k2r3s3:pad1x1:stride1x1:dil1x1:g1")).prepare();
   EXPECT_EQ(lines.texts.size(), before);
-  expect_error(convoy_set_log(collect, &lines, 0), CONVOY_INVALID_ARGUMENT, "1 to 7");
+  expect_error(convoy_set_log(collect, &lines, -1), CONVOY_INVALID_ARGUMENT, "1 to 7");
   expect_error(convoy_set_log(collect, &lines, 8), CONVOY_INVALID_ARGUMENT, "1 to 7");
 }
 
