@@ -43,7 +43,7 @@ constexpr SettingRow k_rows[] = {
      "Milliseconds that one trial may take; 0 derives them from the problem's arithmetic."},
     {"fault", "CONVOY_FAULT", text, "", "", 0, 0,
      "Faults to inject for tests, as solver:kind[@condition], separated by commas; example miopen:hang@hw>42."},
-    {"deterministic", "CONVOY_DETERMINISTIC", boolean, "no", "", 0, 0,
+    {"deterministic", "CONVOY_DETERMINISTIC", boolean, "false", "", 0, 0,
      "Only what gives the same bits in every run: MIOpen gets its deterministic attribute. Convoy's own solvers always do."},
     {"threads", "CONVOY_THREADS", integer, "0", "", 0, 4096,
      "CPU threads that solvers on the host use; 0 uses all cores that the process may run on."},
@@ -132,6 +132,11 @@ std::string_view nearest_name(std::string_view wrong, std::string_view SettingRo
   const auto* best =
       std::ranges::min_element(k_rows, {}, [&](const SettingRow& row) { return edit_distance(wrong, row.*member); });
   return edit_distance(wrong, best->*member) <= 1 + wrong.size() / 5 ? best->*member : std::string_view{};
+}
+
+// Variables of the simulator and of the library in front of MIOpen, which read them themselves.
+bool is_read_elsewhere(std::string_view name) {
+  return name.starts_with("CONVOY_SIM_") || name == "CONVOY_STATISTICS_DIR";
 }
 
 std::string user_file() {
@@ -223,7 +228,7 @@ void Settings::load_environment() {
   // A misspelt variable would be silently ignored for ever.
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
-    if (!name.starts_with("CONVOY_")) continue;
+    if (!name.starts_with("CONVOY_") || is_read_elsewhere(name)) continue;
     const std::string_view meant = nearest_name(name, &SettingRow::environment);
     if (!meant.empty() && meant != name) {
       problems_.push_back(fmt::format("{}: no such variable; did you mean {}?", shown(name), meant));

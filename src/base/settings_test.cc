@@ -138,10 +138,11 @@ TEST_F(SettingsTest, FileSyntax) {
   const Settings settings = Settings::load();
   EXPECT_EQ(settings.text("cache_dir"), "/tmp/a#b");
   EXPECT_EQ(settings.integer("threads"), 5) << "the last line counts, newline or not";
-  EXPECT_EQ(problems(settings), file + ":5: \"no equals sign\" has no '='; write key = value\n" + file +
-                                    ":6: no setting is called \"startegy\"; did you mean \"strategy\"?\n" + file +
-                                    ":7: no setting is called \"quite_unknown_thing\"\n" + file +
-                                    ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, dynamic_hybrid, immediate\n");
+  EXPECT_EQ(problems(settings),
+            file + ":5: \"no equals sign\" has no '='; write key = value\n" + file +
+                ":6: no setting is called \"startegy\"; did you mean \"strategy\"?\n" + file +
+                ":7: no setting is called \"quite_unknown_thing\"\n" + file +
+                ":8: find = \" \\x1b[31mred\" is not accepted; use auto, find, dynamic_hybrid, immediate\n");
 }
 
 TEST_F(SettingsTest, TheFileMayBeALinkButNotEverybodysNorHuge) {
@@ -280,6 +281,8 @@ TEST_F(SettingsTest, MiopensLogLevelCountsWhereOursIsNotSet) {
 TEST_F(SettingsTest, AMisspeltVariableIsReported) {
   set_variable("CONVOY_STRATEGEY", "cpu");
   set_variable("CONVOY_SOMEBODY_ELSES_AFFAIR", "1");
+  set_variable("CONVOY_SIM_THREADS", "2");
+  set_variable("CONVOY_STATISTICS_DIR", "/tmp");
   EXPECT_EQ(problems(Settings::load()), "CONVOY_STRATEGEY: no such variable; did you mean CONVOY_STRATEGY?\n");
 }
 
