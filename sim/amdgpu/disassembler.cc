@@ -21,10 +21,7 @@ struct Library {
 
   Library() {
     void* handle = open();
-    if (!handle) {
-      missing = "no libLLVM here to decode instructions with: install libllvm15, or name one in CONVOY_SIM_LLVM";
-      return;
-    }
+    if (!handle) return;
     for (const char* name : {"LLVMInitializeAMDGPUTargetInfo", "LLVMInitializeAMDGPUTarget",
                              "LLVMInitializeAMDGPUTargetMC", "LLVMInitializeAMDGPUDisassembler"}) {
       if (auto* initialize = reinterpret_cast<void (*)()>(dlsym(handle, name))) initialize();
@@ -35,13 +32,19 @@ struct Library {
     if (!create || !disassemble || !dispose) missing = "the libLLVM here has no disassembler: install libllvm15";
   }
 
-  static void* open() {
+  // Null: `missing` says why.
+  void* open() {
     const char* chosen = std::getenv("CONVOY_SIM_LLVM");
-    if (chosen && *chosen) return dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
+    if (chosen && *chosen) {
+      void* handle = dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
+      if (!handle) missing = std::string("CONVOY_SIM_LLVM: ") + dlerror() + "; name a libLLVM in it, or unset it";
+      return handle;
+    }
     for (const char* name : {"libLLVM-15.so.1", "libLLVM-16.so.1", "libLLVM-17.so.1", "libLLVM.so.18.1",
                              "libLLVM.so.19.1", "libLLVM-14.so.1"}) {
       if (void* handle = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return handle;
     }
+    missing = "no libLLVM here to decode instructions with: install libllvm15, or name one in CONVOY_SIM_LLVM";
     return nullptr;
   }
 };

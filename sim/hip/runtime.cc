@@ -82,7 +82,11 @@ ThreadState& Runtime::thread() {
 
 Runtime::Runtime() : settings(default_settings()) {
   wrong_settings = apply_environment(settings);
-  if (!wrong_settings.empty()) note(wrong_settings);
+  if (!wrong_settings.empty()) {
+    // Whoever misspelt a variable has no report to look into.
+    std::cerr << "convoy sim: " << wrong_settings << '\n';
+    note(wrong_settings);
+  }
   build_machine();
 }
 

@@ -34,7 +34,7 @@ std::string quoted(std::string_view text) {
 }
 
 std::string read_switch(std::string_view text, bool& value) {
-  if (text != "0" && text != "1") return quoted(text) + " is neither 0 nor 1";
+  if (text != "0" && text != "1") return quoted(text) + " is neither 0 nor 1; set one of them";
   value = text == "1";
   return {};
 }
