@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/signal_keeper.h"
 #include "device/dialect/dialect.h"
@@ -192,7 +193,7 @@ Result<std::unique_ptr<Device>> GpuDevice::open(const GpuApi& api, int index, st
   if (const GpuStatus status = api.device_count(&count); status != 0)
     return tl::unexpected<Error>(gpu_error(api, "counting devices", status));
   if (index < 0 || index >= count)
-    return fail(ErrorCode::invalid_argument, fmt::format("{} does not exist; {} devices", name, count));
+    return fail(ErrorCode::invalid_argument, fmt::format("{} does not exist; {} here", name, counted(count, "device")));
   std::unique_ptr<GpuDevice> made(new GpuDevice(api));
   made->gpu_.device = index;
   made->gpu_.name = name;
@@ -423,8 +424,9 @@ Result<std::unique_ptr<Device>> open_simulated_device(std::string_view architect
     known.push_back(one->substr(0, one->find(':')));
     if (known.back() == architecture) return GpuDevice::open(*api, i, fmt::format("sim:{}", architecture));
   }
-  return fail(ErrorCode::invalid_argument,
-              fmt::format("the simulated machine has no {}; it has {}", architecture, fmt::join(known, ", ")));
+  if (known.empty()) return fail(ErrorCode::invalid_argument, "the simulated machine has no card (CONVOY_SIM_DEVICES)");
+  return fail(ErrorCode::invalid_argument, fmt::format("'sim:{}' names no card of the simulated machine; write sim:{}",
+                                                       architecture, fmt::join(known, ", sim:")));
 }
 
 }  // namespace convoy

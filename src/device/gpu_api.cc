@@ -105,16 +105,19 @@ Result<void> bind_cuda(GpuApi& api) {
 // The two usual reasons why HIP finds no card.
 std::string why_no_amd_gpu() {
   constexpr const char* k_driver = "/dev/kfd";
-  if (access(k_driver, F_OK) != 0) return fmt::format("; there is no {}: no AMD GPU, or its driver is not loaded", k_driver);
+  if (access(k_driver, F_OK) != 0)
+    return fmt::format("; there is no {}: no AMD GPU, or its driver is not loaded", k_driver);
   if (access(k_driver, R_OK | W_OK) != 0) {
-    return fmt::format("; this user may not use {}: add it to the group that owns it (render, on most systems)", k_driver);
+    return fmt::format("; this user may not use {}: add it to the group that owns it (render, on most systems)",
+                       k_driver);
   }
   return {};
 }
 
 using Binder = Result<void> (*)(GpuApi&);
 
-Result<const GpuApi*> finish(Result<DynamicLibrary> library, Binder bind) {
+// `why`: what to add when the runtime does not start.
+Result<const GpuApi*> finish(Result<DynamicLibrary> library, Binder bind, std::string (*why)() = nullptr) {
   if (!library) return tl::unexpected<Error>(std::move(library.error()));
   auto api = std::make_unique<GpuApi>();
   api->library = std::make_unique<DynamicLibrary>(std::move(*library));
@@ -122,7 +125,7 @@ Result<const GpuApi*> finish(Result<DynamicLibrary> library, Binder bind) {
   if (const GpuStatus status = api->init(0); status != 0) {
     const bool is_hip = api->kind == DeviceKind::hip;
     Error error = gpu_error(*api, is_hip ? "hipInit" : "cuInit", status);
-    if (is_hip) error.message += why_no_amd_gpu();
+    if (why != nullptr) error.message += why();
     return tl::unexpected<Error>(std::move(error));
   }
   return api.release();  // stays: its library does
@@ -150,13 +153,19 @@ const DynamicLibrary* g_stand_in = nullptr;
 Result<const GpuApi*> hip_api() {
   static const Result<const GpuApi*> api = [] {
     const std::lock_guard lock(g_hip_mutex);
-    return finish(DynamicLibrary::open_first(k_hip_names, g_stand_in), bind_hip);
+    auto library = DynamicLibrary::open_first(k_hip_names, g_stand_in);
+    if (!library) library.error().message += "; install AMD's driver and ROCm's HIP runtime";
+    return finish(std::move(library), bind_hip, why_no_amd_gpu);
   }();
   return api;
 }
 
 Result<const GpuApi*> cuda_api() {
-  static const Result<const GpuApi*> api = finish(DynamicLibrary::open_first(k_cuda_names), bind_cuda);
+  static const Result<const GpuApi*> api = [] {
+    auto library = DynamicLibrary::open_first(k_cuda_names);
+    if (!library) library.error().message += "; install the NVIDIA driver";
+    return finish(std::move(library), bind_cuda);
+  }();
   return api;
 }
 
@@ -175,7 +184,7 @@ Error gpu_error(const GpuApi& api, std::string_view call, GpuStatus status) {
   if (api.hip_error_text != nullptr) text = api.hip_error_text(status);
   if (api.cuda_error_text != nullptr && api.cuda_error_text(status, &text) != 0) text = nullptr;
   constexpr GpuStatus k_out_of_memory = 2;  // hipErrorOutOfMemory, CUDA_ERROR_OUT_OF_MEMORY
-  const ErrorCode code = status == k_out_of_memory ? ErrorCode::out_of_memory
+  const ErrorCode code = status == k_out_of_memory  ? ErrorCode::out_of_memory
                          : is_of_the_caller(status) ? ErrorCode::invalid_argument
                                                     : ErrorCode::device;
   return {code, fmt::format("{}: {} ({})", call, text != nullptr ? text : "unknown error", status)};

@@ -108,18 +108,21 @@ Result<std::unique_ptr<Device>> open_device(std::string_view name) {
   const SignalKeeper keeper;
   if (name == "auto") return open_best();
   constexpr std::string_view k_simulated = "sim:";
+  if (name == "sim") name = k_simulated;  // answered with the cards there are
   if (name.substr(0, k_simulated.size()) == k_simulated) return open_simulated_device(name.substr(k_simulated.size()));
-  std::string reason;
   for (const Backend& backend : k_backends) {
     const auto index = index_for(backend, name);
     if (!index) continue;
     auto device = backend.open(*index);
     if (device) return device;
-    reason = ": " + device.error().message;
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("device '{}' cannot be used here: {}; choose auto, or one that `convoy devices` shows",
+                            name, device.error().message));
   }
   return fail(ErrorCode::invalid_argument,
-              fmt::format("device '{}' cannot be used here{}; choose auto, or one that `convoy devices` shows", name,
-                          reason));
+              fmt::format("unknown device '{}'; write auto, cpu, hip, cuda or opencl, hip:1 for the second of a kind, "
+                          "sim:gfx1010 for a simulated card (`convoy devices` shows what is here)",
+                          name));
 }
 
 }  // namespace convoy

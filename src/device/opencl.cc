@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/signal_keeper.h"
 #include "base/timing.h"
 #include "device/dialect/dialect.h"
@@ -345,8 +346,8 @@ Result<std::unique_ptr<Device>> open_opencl_device(int index) {
   CONVOY_TRY(const OpenclApi* api, OpenclApi::get());
   CONVOY_TRY(const auto devices, all_devices(*api));
   if (index < 0 || static_cast<std::size_t>(index) >= devices.size())
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("opencl:{} does not exist; {} devices", index, devices.size()));
+    return fail(ErrorCode::invalid_argument, fmt::format("opencl:{} does not exist; {} here", index,
+                                                         counted(static_cast<std::int64_t>(devices.size()), "device")));
   return OpenclDevice::open(*api, devices[static_cast<std::size_t>(index)], index);
 }
 
