@@ -101,14 +101,16 @@ struct Part {
   }
 };
 
-// Takes a canonical number off the front of `rest`.
-bool take_number(std::string_view& rest, std::int64_t& number) {
-  if (rest.empty() || rest[0] < '0' || rest[0] > '9') return false;
+// Takes a canonical number off the front of `rest`. Otherwise says what was expected there.
+std::string_view take_number(std::string_view& rest, std::int64_t& number) {
+  constexpr std::string_view k_canonical = "a number without sign or leading zero";
+  if (rest.empty() || rest[0] < '0' || rest[0] > '9') return k_canonical;
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
   const auto digits = static_cast<std::size_t>(end - rest.data());
-  if (error != std::errc() || (rest[0] == '0' && digits > 1)) return false;
+  if (rest[0] == '0' && digits > 1) return k_canonical;
+  if (error != std::errc()) return "a number below 2^63 (this one is too large)";
   rest.remove_prefix(digits);
-  return true;
+  return {};
 }
 
 // "n32c64h56w56" for the letters nchw.
@@ -122,8 +124,9 @@ Result<void> read_letters(const Part& part, std::string_view letters, std::vecto
   for (std::size_t i = 0; i < letters.size(); ++i) {
     const bool found = !rest.empty() && rest[0] == letters[i];
     if (found) rest.remove_prefix(1);
-    if (!found || !take_number(rest, *numbers[i]))
-      return part.wrong(fmt::format("'{}' and a number without sign or leading zero, as in {}", letters[i], example()));
+    if (!found) return part.wrong(fmt::format("'{}' and a number, as in {}", letters[i], example()));
+    if (const auto expected = take_number(rest, *numbers[i]); !expected.empty())
+      return part.wrong(fmt::format("'{}' and {}, as in {}", letters[i], expected, example()));
   }
   if (!rest.empty()) return part.wrong(fmt::format("nothing after '{}', as in {}", letters.back(), example()));
   return {};
@@ -143,8 +146,8 @@ Result<void> read_joined(const Part& part, std::string_view name, std::int64_t* 
     if (i > 0 && (rest.empty() || rest[0] != 'x'))
       return part.wrong(fmt::format("{} numbers joined by x, as in {}", count, example()));
     if (i > 0) rest.remove_prefix(1);
-    if (!take_number(rest, numbers[i]))
-      return part.wrong(fmt::format("a number without sign or leading zero, as in {}", example()));
+    if (const auto expected = take_number(rest, numbers[i]); !expected.empty())
+      return part.wrong(fmt::format("{}, as in {}", expected, example()));
   }
   if (!rest.empty()) return part.wrong(fmt::format("{} numbers and no more, as in {}", count, example()));
   return {};
