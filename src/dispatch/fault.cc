@@ -100,10 +100,12 @@ Result<Fault> parse_fault(std::string_view text) {
                     text));
   }
   if (solver != "*" && (find_solver(solver) == nullptr || solver == "reference")) {
-    return fail(
-        ErrorCode::invalid_argument,
-        fmt::format("fault '{}' names no solver that can be made to fail; use a solver's id (not reference) or *",
-                    text));
+    std::string ids;
+    for (const Solver* one : solvers()) {
+      if (one->id() != "reference") ids += fmt::format("{}, ", one->id());
+    }
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("fault '{}' names no solver that can be made to fail; use {}or * for all", text, ids));
   }
   fault.solver = solver;
   fault.kind = known->second;
