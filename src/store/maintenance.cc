@@ -172,6 +172,11 @@ Result<std::vector<std::string>> FileStore::verify() {
   const std::scoped_lock lock(cache_mutex_, ledger_mutex_);
   cache_.open();
   ledger_.open();
+  if (cache_.file() == nullptr && ledger_.file() == nullptr) {
+    std::vector<std::string> reasons = cache_.notes();
+    for (std::string& note : ledger_.notes()) reasons.push_back(std::move(note));
+    return fail(ErrorCode::io, fmt::format("there is no file to check: {}", fmt::join(reasons, "; ")));
+  }
   verify_file<CacheRows>(cache_.file(), cache_spec(), now(), findings);
   verify_file<LedgerRows>(ledger_.file(), ledger_spec(), now(), findings);
   return findings;
