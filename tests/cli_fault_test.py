@@ -79,7 +79,7 @@ class Faults(CliCase):
     def test_the_table_tells_what_was_tried_before(self):
         text = self.convoy(*DEADLINE, "run", "--fault", "onednn:hang", TINY).stdout
         self.assertIn("onednn timed_out in a child (", text)
-        self.assertIn("fallback: onednn timed_out, 1 times", text)
+        self.assertIn("fallback: onednn timed_out, 1 time\n", text)
         self.assertIn("trial processes started: 1", text)
         self.assertIn("in quarantine: onednn", self.convoy("run", "--fault", "onednn:hang", TINY).stdout)
 

@@ -7,10 +7,11 @@ import json
 import os
 import pathlib
 import sqlite3
+import subprocess
 import time
 import unittest
 
-from cli_case import TINY, TINY_LINE, CliCase, main, problem
+from cli_case import TIMEOUT, TINY, TINY_LINE, CliCase, main, problem
 
 REPORT_KEYS = ["problem", "source", "count", "device", "status", "tier", "solver", "detail", "time_ms", "gflops", "error",
                "tolerance", "attempts"]
@@ -52,7 +53,10 @@ class Usage(CliCase):
                                 (("run", "--fault", "nobody:hang", TINY), "nobody"), (("run", "--limit", "0", TINY), "--limit"),
                                 (("run", "--limit", "many", TINY), "--limit"), (("run", "--max-gflop", "-1", TINY), "--max-gflop"),
                                 (("run", "--max-gflop", "nan", TINY), "--max-gflop"), (("run", "--max-bytes", "lots", TINY), "lots"),
-                                (("run", "--device", "toaster", TINY), "toaster"), (("--set", "no_such=1", "settings"), "no_such"),
+                                (("run", "--device", "toaster", TINY), "unknown device 'toaster'"),
+                                (("run", "--device", "sim", TINY), "sim:"), (("db", "walk"), "convoy db --help"),
+                                (("run", "--fault", "nobody:hang", TINY), "onednn, igemm"), (("run", TINY.replace("n1", "n" + 20 * "9")), "too large"),
+                                (("--set", "no_such=1", "settings"), "no_such"),
                                 (("--set", "threads", "settings"), "threads"), (("db",), "subcommand"), (("db", "forget"), "--all"),
                                 (("db", "import"), "file"), (("db", "prune", "--older-than", "-1"), "older-than")]:
             with self.subTest(arguments):
@@ -241,16 +245,47 @@ class SettingsCommand(CliCase):
         text = self.convoy("--set", "threads=2", "settings", env={"CONVOY_VERIFY": "full"}).stdout
         self.assertIn("threads = 2    (--set)", text)
         self.assertIn("verify = full    (CONVOY_VERIFY)", text)
-        self.assertIn("CONVOY_STRATEGY   one of auto|", text)
+        self.assertIn("CONVOY_STRATEGY   auto, implicit_gemm, ", text)
+        self.assertIn("CONVOY_THREADS   a whole number from 0 to 4096", text)
 
-    def test_bad_values_stop_every_command(self):
-        for arguments in [("run", TINY), ("settings",), ("db", "list")]:
+    def test_bad_values_stop_commands_that_work(self):
+        for arguments in [("run", TINY), ("db", "list")]:
             process = self.convoy(*arguments, expect=2, env={"CONVOY_THREADS": "many"})
             self.assertIn("CONVOY_THREADS", process.stderr)
             self.assertIn("0 to 4096", process.stderr)
             self.assertEqual(process.stdout, "")
         path = self.write("config/convoy/convoy.conf", "\nverify = twice\n")
-        self.assertIn(f"{path}:2", self.convoy("settings", expect=2).stderr)
+        self.assertIn(f"{path}:2", self.convoy("db", "list", expect=2).stderr)
+
+    def test_bad_values_are_shown_by_commands_that_look(self):
+        for command, status, part in [("settings", 1, "threads = 0    (built in)"), ("devices", 0, "auto is ")]:
+            process = self.convoy(command, expect=status, env={"CONVOY_THREADS": "many"})
+            self.assertIn("CONVOY_THREADS", process.stderr)
+            self.assertIn(part, process.stdout)
+
+
+class Simulator(CliCase):
+    def setUp(self):
+        super().setUp()
+        if self.run_on_sim().returncode != 0:
+            self.skipTest("no simulator is built, or nothing compiles for it")
+
+    def run_on_sim(self, expect=None, **env):
+        arguments = ("run", "--device", "sim:gfx1010", "--set", "trial=never", TINY)
+        with self.start(*arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            stdout, stderr = process.communicate(timeout=TIMEOUT)
+        if expect is not None:
+            self.assertEqual(process.returncode, expect, stdout + stderr)
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    def test_wrong_variables_are_named_and_hardware_is_not(self):
+        for variable, value, cure in [("CONVOY_SIM_DEVICES", "gfx42", "gfx1010"), ("CONVOY_SIM_RACE", "banana", "0 nor 1")]:
+            with self.subTest(variable):
+                text = self.run_on_sim(expect=2, **{variable: value}).stderr
+                self.assertRegex(text, f'{variable}: "{value}" .*{cure}')
+                self.assertNotIn("/dev/kfd", text)
+        self.assertIn("CONVOY_SIM_LLVM: /nowhere", self.run_on_sim(expect=1, CONVOY_SIM_LLVM="/nowhere").stderr)
+        self.run_on_sim(expect=0, CONVOY_SIM_THREADS="1")
 
 
 class Db(CliCase):
@@ -275,8 +310,8 @@ class Db(CliCase):
     def test_decisions_move_to_another_machine(self):
         self.fill()
         path = self.folder / "decisions.jsonl"
-        self.convoy("db", "export", path)
-        self.assertRegex(self.convoy("db", "import", path, cache="other").stdout, r"imported \d find results, 3 verdicts, 1 incidents; 0 were")
+        self.assertEqual(self.convoy("db", "export", path).stdout, f"wrote 6 records to {path}\n")
+        self.assertRegex(self.convoy("db", "import", path, cache="other").stdout, r"imported \d find results, 3 verdicts, 1 incident; 0 there")
         self.assertRegex(self.convoy("db", "import", "-", cache="other", stdin=path.read_text()).stdout, "imported 0 find results, 0 verdicts")
         exported = self.convoy("db", "export", cache="other").stdout
         self.assertEqual(sorted(exported.splitlines()), sorted(path.read_text().splitlines()))
@@ -313,12 +348,12 @@ class Db(CliCase):
         return self.convoy("db", "import", *arguments, "-", stdin=lines, expect=expect)
 
     def test_machine_code_comes_in_only_when_asked_for(self):
-        self.assertRegex(self.import_kernel().stdout, "left out 1 kernels.*--with-kernels")
+        self.assertRegex(self.import_kernel().stdout, "left out 1 kernel:.*--with-kernels")
         self.assertEqual(self.db()["kernels"], [])
         self.assertIn("checksum", self.import_kernel("--with-kernels", checksum="0" * 16, expect=1).stderr)
         self.assertIn("base64", self.import_kernel("--with-kernels", code="?", expect=1).stderr)
         self.assertEqual(self.db()["kernels"], [])
-        self.assertIn("1 kernels; 0 were", self.import_kernel("--with-kernels").stdout)
+        self.assertIn("1 kernel; 0 there", self.import_kernel("--with-kernels").stdout)
         self.assertNotIn("kernel", self.convoy("db", "export").stdout)
         line = json.loads(self.convoy("db", "export", "--with-kernels").stdout.splitlines()[-1])
         self.assertEqual(line, json.loads(kernel_line()))
@@ -337,11 +372,16 @@ class Db(CliCase):
         with contextlib.closing(sqlite3.connect(self.folder / "cache" / "convoy" / "cache.db")) as database, database:
             database.execute("UPDATE kernel SET code = zeroblob(stored_bytes)")
         self.assertIn("kernel igemm for gfx906", self.convoy("db", "verify", expect=1).stdout)
-        self.assertIn("forgot 1 kernels", self.convoy("db", "forget", "--kernels").stdout)
+        self.assertIn("forgot 1 kernel\n", self.convoy("db", "forget", "--kernels").stdout)
         self.assertTrue(self.convoy("db", "verify").stdout.endswith("sound\n"))
         self.assertEqual(len(self.db()["verdicts"]), 3)
         self.import_kernel("--with-kernels")
-        self.assertIn(" 1 kernels", self.convoy("db", "prune").stdout)
+        self.assertIn(" 1 kernel older", self.convoy("db", "prune").stdout)
+
+    def test_verify_without_a_file_is_not_sound(self):
+        process = self.convoy("db", "verify", expect=1, env={"CONVOY_CACHE_DIR": "/proc/nowhere"})
+        self.assertIn("no file to check", process.stderr)
+        self.assertNotIn("sound", process.stdout)
 
     def test_verify_finds_damage_and_runs_go_on(self):
         self.fill()

@@ -1,4 +1,5 @@
 // `convoy db`: look at, move and forget what the store remembers.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/db_report.h"
@@ -94,7 +96,10 @@ int export_to(const StoreConfig& config, const std::string& file, Kernels kernel
   if (!lines) return failed(lines.error().message, "convoy db verify");
   if (file == "-") return print(*lines);
   const auto written = write_file_atomically(file, *lines);
-  return written ? 0 : failed(written.error().message, "name another file, or - for standard output");
+  if (!written) return failed(written.error().message, "name another file, or - for standard output");
+  // The first line says what the file is.
+  const auto records = std::count(lines->begin(), lines->end(), '\n') - 1;
+  return print(fmt::format("wrote {} to {}\n", counted(records, "record"), file));
 }
 
 int import_from(const StoreConfig& config, const std::string& file, Kernels kernels) {
@@ -107,13 +112,13 @@ int import_from(const StoreConfig& config, const std::string& file, Kernels kern
     const bool input = counts.error().code == ErrorCode::invalid_argument;
     return failed(counts.error().message, input ? "export it anew, or mend the line" : k_cure_files);
   }
-  std::string report = fmt::format("imported {} find results, {} verdicts, {} incidents", counts->finds,
-                                   counts->verdicts, counts->incidents);
-  if (kernels == Kernels::included) report += fmt::format(", {} kernels", counts->kernels);
-  report += fmt::format("; {} were there already\n", counts->already_there);
+  std::string report = fmt::format("imported {}, {}, {}", counted(counts->finds, "find result"),
+                                   counted(counts->verdicts, "verdict"), counted(counts->incidents, "incident"));
+  if (kernels == Kernels::included) report += fmt::format(", {}", counted(counts->kernels, "kernel"));
+  report += fmt::format("; {} there already\n", counts->already_there);
   if (counts->kernels_left_out > 0) {
-    report +=
-        fmt::format("left out {} kernels: machine code comes in only with --with-kernels\n", counts->kernels_left_out);
+    report += fmt::format("left out {}: machine code comes in only with --with-kernels\n",
+                          counted(counts->kernels_left_out, "kernel"));
   }
   return print(report);
 }
@@ -121,8 +126,9 @@ int import_from(const StoreConfig& config, const std::string& file, Kernels kern
 int prune(const StoreConfig& config, int days) {
   const auto counts = Store::open(config)->prune(std::chrono::hours(k_hours_per_day) * days);
   if (!counts) return failed(counts.error().message, k_cure_files);
-  return print(fmt::format("removed {} find results, {} verdicts, {} incidents, {} kernels older than {} days\n",
-                           counts->finds, counts->verdicts, counts->incidents, counts->kernels, days));
+  return print(fmt::format("removed {}, {}, {}, {} older than {}\n", counted(counts->finds, "find result"),
+                           counted(counts->verdicts, "verdict"), counted(counts->incidents, "incident"),
+                           counted(counts->kernels, "kernel"), counted(days, "day")));
 }
 
 int verify(const StoreConfig& config) {
@@ -134,7 +140,7 @@ int verify(const StoreConfig& config) {
   if (findings->empty()) return print(text + "sound\n");
   for (const std::string& finding : *findings) text += finding + '\n';
   print(text);
-  return failed(fmt::format("{} findings", findings->size()), k_cure_damage);
+  return failed(counted(static_cast<std::int64_t>(findings->size()), "finding"), k_cure_damage);
 }
 
 int forget(const StoreConfig& config, const Options& options) {
@@ -148,7 +154,7 @@ int forget(const StoreConfig& config, const Options& options) {
   if (options.all) {
     return print(fmt::format("forgot everything: {} find results, kernels, verdicts and incidents\n", *removed));
   }
-  if (options.kernels) return print(fmt::format("forgot {} kernels\n", *removed));
+  if (options.kernels) return print(fmt::format("forgot {}\n", counted(*removed, "kernel")));
   if (*removed == 0) {
     return failed(fmt::format("nothing is remembered under '{}'", what),
                   "'convoy db show' lists solvers, problems and incident numbers");

@@ -74,8 +74,8 @@ Result<void> Runner::allocate(const Problem& problem) {
   if (all_bytes(problem) > room) {
     return fail(
         ErrorCode::out_of_memory,
-        fmt::format("its tensors take {} bytes, {} may be used{}; leave it out with --max-bytes {}", all_bytes(problem),
-                    room, limit > 0 ? " (memory_limit)" : " of this machine's memory", room));
+        fmt::format("its tensors take {} bytes, {} may be used{} leave it out with --max-bytes {}", all_bytes(problem),
+                    room, limit > 0 ? " (memory_limit); raise memory_limit, or" : " of the device's memory;", room));
   }
   CONVOY_TRY(random_, make_random_tensors(problem, device, 17, dispatcher_.context().policy().threads));
   return {};
@@ -155,7 +155,8 @@ std::string device_line(const DispatchContext& context) {
   const DeviceInfo& info = context.device().info();
   std::string libraries;
   for (const Solver* solver : solvers()) {
-    if (solver->tier(context.device()) == Tier::vendor) libraries += ", " + solver->library();
+    const bool vendor = solver->tier(context.device()) == Tier::vendor;
+    if (vendor && solver->fits(Problem{}, context.device())) libraries += ", " + solver->library();
   }
   const int threads = context.policy().threads > 0 ? context.policy().threads : available_threads();
   if (info.kind != DeviceKind::cpu) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/setting_value.h"
 #include "cli/command.h"
 
 namespace convoy {
@@ -12,7 +13,7 @@ void print_text(const Settings& settings) {
     const std::string& value = settings.text(row.key);
     fmt::print("{} = {}    ({})\n    {}\n", row.key, value.empty() ? "(empty)" : value, settings.place(row.key),
                row.meaning);
-    fmt::print("    {}{}{}\n", row.environment, row.choices.empty() ? "" : "   one of ", row.choices);
+    fmt::print("    {}   {}\n", row.environment, accepted_values(row));
   }
 }
 
@@ -40,7 +41,11 @@ void add_settings_command(CLI::App& app, CommandContext& context) {
   command->footer(
       "Settings come from, weakest first: built in, /etc/convoy/convoy.conf, ~/.config/convoy/convoy.conf,\n"
       "the environment, the command line (--set KEY=VALUE).");
-  command->callback([&context, json] { *json ? print_json(context.settings) : print_text(context.settings); });
+  command->callback([&context, json] {
+    *json ? print_json(context.settings) : print_text(context.settings);
+    // main() has told which settings are not the ones asked for.
+    context.exit_code = context.settings.problems().empty() ? 0 : 1;
+  });
 }
 
 }  // namespace convoy

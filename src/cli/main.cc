@@ -49,12 +49,13 @@ int run_program(int argc, char** argv) {
   add_devices_command(app, context);
   add_settings_command(app, context);
   add_probe_command(app, context);
-  app.parse_complete_callback([&context] {
+  app.parse_complete_callback([&app, &context] {
     // A program shows warnings unless told to be quiet; the library says nothing unless told to speak.
     log_to_stderr(log_level_of(context.settings, LogLevel::warning));
     for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
-    // A setting that cannot be used would silently do something else than asked.
-    if (!context.settings.problems().empty()) throw CLI::RuntimeError(2);
+    // A setting that cannot be used would silently do something else than asked; these two only look.
+    const bool looks = app.got_subcommand("settings") || app.got_subcommand("devices");
+    if (!context.settings.problems().empty() && !looks) throw CLI::RuntimeError(2);
   });
   try {
     app.parse(argc, argv);
@@ -62,7 +63,9 @@ int run_program(int argc, char** argv) {
     // CLI11 misses the command before it says that the word in its place is none.
     const std::vector<std::string> rest = app.remaining(true);
     if (rest.empty()) return app.exit(error), 2;
-    fmt::print(stderr, "convoy: '{}' is no command or option here; 'convoy --help' lists them\n", rest.front());
+    const auto given = app.get_subcommands();
+    fmt::print(stderr, "convoy: '{}' is no command or option here; 'convoy {}--help' lists them\n", rest.front(),
+               given.empty() ? "" : given.front()->get_name() + " ");
     return 2;
   } catch (const CLI::ParseError& error) {
     // CLI11 prints help and messages; its many codes are one to us.

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/counted.h"
 #include "base/settings.h"
 
 #include <fmt/format.h>
@@ -199,9 +200,9 @@ void Table::summary(const RunSummary& summary) const {
     tiers += fmt::format("{}{} {}", tiers.empty() ? "" : ", ", to_string(static_cast<Tier>(i)), s.problems_per_tier[i]);
   }
   if (!tiers.empty()) fmt::print(out_, "problems per tier: {}\n", tiers);
-  for (const auto& [cause, count] : s.causes) fmt::print(out_, "fallback: {}, {} times\n", cause, count);
+  for (const auto& [cause, count] : s.causes) fmt::print(out_, "fallback: {}, {}\n", cause, counted(count, "time"));
   for (const auto& [solver, count] : s.quarantined) {
-    fmt::print(out_, "in quarantine: {}, not tried on {} problems (convoy db show)\n", solver, count);
+    fmt::print(out_, "in quarantine: {}, not tried on {} (convoy db show)\n", solver, counted(count, "problem"));
   }
   if (s.children_started > 0) fmt::print(out_, "trial processes started: {}\n", s.children_started);
   if (s.kernels.compiled + s.kernels.from_cache > 0) {
@@ -209,7 +210,8 @@ void Table::summary(const RunSummary& summary) const {
                s.kernels.compile_ms / 1000, s.kernels.from_cache);
   }
   if (s.untuned > 0) {
-    fmt::print(out_, "untuned: {} problems; `convoy tune` compiles and measures what may be faster\n", s.untuned);
+    fmt::print(out_, "untuned: {}; `convoy tune` compiles and measures what may be faster\n",
+               counted(s.untuned, "problem"));
   }
 }
 
