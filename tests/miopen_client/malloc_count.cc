@@ -2,9 +2,7 @@
 // A sanitizer has its own malloc, which must not be hidden: there nothing is counted and the answer is -1.
 #include "malloc_count.h"
 
-#include <dlfcn.h>
-
-#include <atomic>
+#include <cerrno>
 #include <cstddef>
 
 #if defined(__has_feature)  // clang; GCC defines a macro for each
@@ -23,21 +21,18 @@ long long miopen_client_malloc_count() {
 
 #else
 
+// glibc's own names for them. Not dlsym(RTLD_NEXT): the dynamic linker itself calls realloc() while it enlarges a thread's
+// table of thread-local storage, and looking a symbol up in the middle of that corrupts the table.
+extern "C" {
+void* __libc_malloc(std::size_t bytes);                           // NOLINT: glibc's name
+void* __libc_calloc(std::size_t count, std::size_t bytes);        // NOLINT
+void* __libc_realloc(void* memory, std::size_t bytes);            // NOLINT
+void* __libc_memalign(std::size_t alignment, std::size_t bytes);  // NOLINT
+}
+
 namespace {
 
 thread_local long long g_count = 0;
-
-// The next library's function, looked up at first use. dlsym may itself be racing here: all find the same.
-template <typename Function>
-Function next(std::atomic<Function>& known, const char* name) {
-  Function function = known.load(std::memory_order_relaxed);
-  if (function == nullptr) {
-    function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-    known.store(function, std::memory_order_relaxed);
-  }
-  ++g_count;
-  return function;
-}
 
 }  // namespace
 
@@ -49,28 +44,29 @@ extern "C" {
 #define CONVOY_EXPORT __attribute__((visibility("default")))
 
 CONVOY_EXPORT void* malloc(std::size_t bytes) {
-  static constinit std::atomic<void* (*)(std::size_t)> known{nullptr};
-  return next(known, "malloc")(bytes);
+  ++g_count;
+  return __libc_malloc(bytes);
 }
 
 CONVOY_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
-  static constinit std::atomic<void* (*)(std::size_t, std::size_t)> known{nullptr};
-  return next(known, "calloc")(count, bytes);
+  ++g_count;
+  return __libc_calloc(count, bytes);
 }
 
 CONVOY_EXPORT void* realloc(void* memory, std::size_t bytes) {
-  static constinit std::atomic<void* (*)(void*, std::size_t)> known{nullptr};
-  return next(known, "realloc")(memory, bytes);
+  ++g_count;
+  return __libc_realloc(memory, bytes);
 }
 
 CONVOY_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  static constinit std::atomic<void* (*)(std::size_t, std::size_t)> known{nullptr};
-  return next(known, "aligned_alloc")(alignment, bytes);
+  ++g_count;
+  return __libc_memalign(alignment, bytes);
 }
 
 CONVOY_EXPORT int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
-  static constinit std::atomic<int (*)(void**, std::size_t, std::size_t)> known{nullptr};
-  return next(known, "posix_memalign")(memory, alignment, bytes);
+  ++g_count;
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory == nullptr ? ENOMEM : 0;
 }
 }
 
