@@ -24,8 +24,11 @@ configure_file(cmake/convoy.pc.in ${PROJECT_BINARY_DIR}/convoy.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/convoy.pc DESTINATION ${pkgconfig_dir})
 
 install(FILES include/convoy/convoy.h include/convoy/convoy.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/convoy)
-install(FILES README.md ARCHITECTURE.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+# As they stand in the source tree: they link to each other.
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES bench/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/bench)
+install(DIRECTORY bench/results DESTINATION ${CMAKE_INSTALL_DOCDIR}/bench)
 install(DIRECTORY shapes DESTINATION ${CMAKE_INSTALL_DATADIR}/convoy
   FILES_MATCHING PATTERN "*.tsv" PATTERN "*.txt")
 

@@ -26,6 +26,12 @@ if [ -e "$build_dir/convoy.1" ]; then
 fi
 "$prefix/bin/convoy" --version
 
+step "links between the installed documents"
+grep -roP --include='*.md' '\]\(\K[^)#]+' "$prefix/share/doc/convoy" | grep -v '://' >"$work/links" || die "no link was found"
+while IFS=: read -r document target; do
+  [ -e "$(dirname "$document")/$target" ] || die "${document#"$prefix"/} links to $target, which is not installed"
+done <"$work/links"
+
 step "only the C interface is visible"
 foreign=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | grep -v '^convoy_' || true)
 [ -z "$foreign" ] || die "symbols that are not convoy_*: $(echo "$foreign" | head -n 5 | tr '\n' ' ')"
