@@ -172,6 +172,7 @@ class Output(CliCase):
 
     def test_explain_shows_every_answer(self):
         text = self.convoy("run", "--explain", TINY).stdout
+        self.assertIn("reference (reference): not tried: onednn served", text)
         self.assertIn("onednn (vendor): passed", text)
         self.assertIn("from command line:1", text)
 

@@ -117,6 +117,7 @@ ProblemReport Runner::run(const SourcedProblem& input) {
   if (ran) ran = time(**convolution, report);
   const Convolution::Report outcome = (*convolution)->report();
   report.attempts = outcome.attempts;
+  report.reserves = outcome.reserves;
   if (!ran) {
     report.reason = ran.error().message;
   } else {

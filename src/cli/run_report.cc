@@ -183,6 +183,8 @@ void Table::row(const ProblemReport& report) const {
       fmt::print(out_, "    {} ({}): {}{}{}{}\n", attempt.solver, to_string(attempt.tier), to_string(attempt.outcome),
                  attempt.in_child ? " in a child" : "", attempt.reason.empty() ? "" : ": ", attempt.reason);
     }
+    for (const Reserve& reserve : report.reserves)
+      fmt::print(out_, "    {} ({}): not tried: {} served\n", reserve.solver, to_string(reserve.tier), report.solver);
     if (!report.detail.empty()) fmt::print(out_, "    ran {}; from {}\n", report.detail, report.input->source);
   }
   std::fflush(out_);

@@ -28,6 +28,7 @@ struct ProblemReport {
   double error = 0;
   double tolerance = 0;
   std::vector<Attempt> attempts;
+  std::vector<Reserve> reserves;
 };
 
 struct RunSummary {

@@ -357,6 +357,8 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
         report.reason.empty() ? "" : ": ", report.reason);
     result_.attempts.push_back({solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
     if (report.rung) {
+      for (std::size_t i = step.candidate + 1; i < selection.order.size(); ++i)
+        result_.reserves.push_back({facts_[selection.order[i].fact].solver, selection.order[i].tier});
       result_.rung = std::move(report.rung);
       result_.check = std::move(report.check);
       return std::move(result_);

@@ -16,6 +16,7 @@ struct ClimbResult {
   std::unique_ptr<Rung> rung;  // null: nothing held, `error` says why the last one did not
   Error error;
   std::vector<Attempt> attempts;
+  std::vector<Reserve> reserves;      // next best first
   std::optional<NumbersCheck> check;  // of the rung that holds, when it was checked
 };
 

@@ -84,6 +84,7 @@ Result<void> Convolution::climb(const Tensors& tensors, CallersWorkspace workspa
   report_.solver = result.rung->solver().id();
   report_.tier = result.rung->tier();
   report_.detail = result.rung->plan().detail();
+  report_.reserves = std::move(result.reserves);
   report_.checked = result.check.has_value();
   if (result.check) {
     report_.error = result.check->error;

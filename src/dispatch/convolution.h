@@ -38,7 +38,8 @@ class Convolution {
     Tier tier = Tier::reference;
     std::string detail;
     std::vector<Attempt> attempts;
-    bool checked = false;  // the numbers, in this process
+    std::vector<Reserve> reserves;  // not tried
+    bool checked = false;           // the numbers, in this process
     double error = 0;
     double tolerance = 0;
   };

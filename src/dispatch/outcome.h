@@ -24,4 +24,10 @@ struct Attempt {
   bool in_child = false;
 };
 
+// A solver that applies, too, and stands behind the one that serves.
+struct Reserve {
+  std::string solver;
+  Tier tier = Tier::reference;
+};
+
 }  // namespace convoy
