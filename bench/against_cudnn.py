@@ -11,7 +11,10 @@ import statistics
 import sys
 import tempfile
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    sys.exit(f"against_cudnn.py needs PyTorch for CUDA (pip install torch): {error}")
 
 from convoy_library import Call, Convoy, Shape
 from cudnn import Cudnn

@@ -13,7 +13,10 @@ import sys
 import tempfile
 import time
 
-import torch
+try:
+    import torch
+except ImportError as error:
+    sys.exit(f"against_torch.py needs PyTorch (pip install torch): {error}")
 
 from convoy_library import Convoy, Shape
 
