@@ -15,6 +15,8 @@ import unittest
 CLIENT = os.environ.get("CONVOY_MIOPEN_CLIENT", "")
 HOST = os.environ.get("CONVOY_MIOPEN_CLIENT_HOST", "")
 SHIM = os.environ.get("CONVOY_MIOPEN_SHIM", "")
+STUB = os.environ.get("CONVOY_MIOPEN_STUB", "")
+SIM = os.environ.get("CONVOY_SIM_FOLDER", "")
 ARCHITECTURE = os.environ.get("CONVOY_TEST_ARCHITECTURE", "gfx1010")
 
 PLANE = "n2c4h6w7:k8r3s3:pad1x1:stride1x1:dil1x1:g1"
@@ -63,7 +65,8 @@ class Shim(unittest.TestCase):
 
     def client(self, name, *options, program=CLIENT, expect=0, shapes=(PLANE, VOLUME), **environment):
         """The client's lines as objects, and what was said on stderr."""
-        arguments = [program, "--client", name, *CLIENTS[name], *options]
+        own = () if "--load" in options else CLIENTS[name]
+        arguments = [program, "--client", name, *own, *options]
         for shape in shapes:
             arguments += ["--shape", shape]
         done = subprocess.run(arguments, env=self.environment(**environment), capture_output=True, text=True,
@@ -225,6 +228,43 @@ class Absence(Shim):
         dynamic = subprocess.run(["readelf", "-d", SHIM], capture_output=True, text=True, check=True).stdout
         needed = [line.split("[")[1].rstrip("]") for line in dynamic.splitlines() if "(NEEDED)" in line]
         self.assertLessEqual(set(needed), {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"}, dynamic)
+
+
+class Stub(Shim):
+    """A libMIOpen.so.1 in the library's place, for programs that look symbols up on its handle."""
+
+    def replaced(self, with_vendor=True):
+        """The environment in which the stub lies where the library was."""
+        folder = self.folder / "lib"
+        folder.mkdir()
+        for name in ("libamdhip64.so.5",):
+            shutil.copy(pathlib.Path(SIM) / name, folder)
+        shutil.copy(STUB, folder / "libMIOpen.so.1")
+        if with_vendor:
+            shutil.copy(pathlib.Path(SIM) / "libMIOpen.so.1", folder / "libMIOpen.vendor.so.1")
+        return {"LD_PRELOAD": "", "LD_LIBRARY_PATH": f"{folder}:{pathlib.Path(SHIM).parent}"}
+
+    def test_every_client_also_by_dlsym(self):
+        environment = self.replaced()
+        statistics = self.folder / "statistics"
+        for name in CLIENTS:
+            for load in ("linked", "dlopen"):
+                with self.subTest(client=name, load=load):
+                    statistics.mkdir()
+                    self.check(self.client(name, "--direction", "all", "--load", load,
+                                           CONVOY_STATISTICS_DIR=str(statistics), **environment)[0])
+                    self.assertEqual(len(list(statistics.iterdir())), 1, "the engine has served nothing")
+                    shutil.rmtree(statistics)
+
+    def test_a_hanging_library(self):
+        environment = self.replaced()
+        rows, _ = self.client("tensorflow-immediate", "--direction", "fwd", "--load", "dlopen",
+                              CONVOY_SIM_MIOPEN_FAULT="hang", **environment)
+        self.check(rows)
+
+    def test_switched_off(self):
+        self.check(self.client("tensorflow-immediate", "--direction", "all", "--load", "dlopen", CONVOY_DISABLE="1",
+                               **self.replaced())[0])
 
 
 if __name__ == "__main__":

@@ -37,13 +37,14 @@ void log_line(int, const char* text, void*) {
 
 const Engine* open_engine() {
   if (is_disabled()) return nullptr;
-  const std::string file = own_folder() + "libconvoy.so.0";
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   constexpr int k_mode = RTLD_NOW | RTLD_LOCAL;  // sanitizers interpose too
 #else
   constexpr int k_mode = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
 #endif
-  void* handle = dlopen(file.c_str(), k_mode);
+  // A stub stands in a foreign folder: then where the system's loader looks.
+  const std::string beside = own_folder() + "libconvoy.so.0";
+  void* handle = dlopen(access(beside.c_str(), F_OK) == 0 ? beside.c_str() : "libconvoy.so.0", k_mode);
   if (handle == nullptr) {
     std::fprintf(stderr, "convoy: %s; MIOpen is left as it is\n", dlerror());
     return nullptr;
@@ -56,7 +57,7 @@ const Engine* open_engine() {
   CONVOY_ENGINE_FUNCTIONS(CONVOY_BIND)
 #undef CONVOY_BIND
   if (missing != nullptr) {
-    std::fprintf(stderr, "convoy: %s has no %s: of another version; MIOpen is left as it is\n", file.c_str(), missing);
+    std::fprintf(stderr, "convoy: libconvoy.so.0 has no %s: of another version; MIOpen is left as it is\n", missing);
     return nullptr;
   }
   opened->convoy_set_log(log_line, nullptr, 0);

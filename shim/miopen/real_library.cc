@@ -11,7 +11,16 @@
 namespace convoy::miopen {
 namespace {
 
-// Wheels patch the soname, and a stub in the library's place renames the file: then only the name of the file tells.
+#ifdef CONVOY_STUB
+
+// We bear the library's name ourselves; it has become a file beside us, which this library needs.
+void* loaded_library() {
+  return dlopen("libMIOpen.vendor.so.1", RTLD_NOW | RTLD_NOLOAD);
+}
+
+#else
+
+// Wheels patch the soname: then only the name of the file tells.
 int is_miopen(dl_phdr_info* info, std::size_t, void* found) {
   const std::string_view file = info->dlpi_name;
   const std::string_view name = file.substr(file.rfind('/') + 1);
@@ -28,6 +37,8 @@ void* loaded_library() {
   dl_iterate_phdr(is_miopen, &file);
   return file.empty() ? nullptr : dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD);
 }
+
+#endif
 
 template <typename Function>
 bool bind(void* handle, Function*& function, const char* name) {
