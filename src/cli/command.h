@@ -18,6 +18,8 @@ void add_tune_command(CLI::App& app, CommandContext& context);
 void add_db_command(CLI::App& app, CommandContext& context);
 void add_devices_command(CLI::App& app, CommandContext& context);
 void add_settings_command(CLI::App& app, CommandContext& context);
+void add_exec_command(CLI::App& app, CommandContext& context);
+void add_report_command(CLI::App& app, CommandContext& context);
 void add_probe_command(CLI::App& app, CommandContext& context);
 
 }  // namespace convoy

@@ -45,6 +45,8 @@ int run_program(int argc, char** argv) {
       "  convoy settings                            every setting, its value and where it comes from");
   add_run_command(app, context);
   add_tune_command(app, context);
+  add_exec_command(app, context);
+  add_report_command(app, context);
   add_db_command(app, context);
   add_devices_command(app, context);
   add_settings_command(app, context);

@@ -12,6 +12,7 @@
 
 #include "base/counted.h"
 #include "base/settings.h"
+#include "cli/time_text.h"
 
 #include <fmt/format.h>
 
@@ -26,12 +27,6 @@ constexpr const char* k_red = "\033[31m";
 
 Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-std::string time_text(double ms) {
-  if (ms < 1) return fmt::format("{:.1f} us", ms * 1000);
-  if (ms < 1000) return fmt::format("{:.2f} ms", ms);
-  return fmt::format("{:.2f} s", ms / 1000);
 }
 
 // "after onednn timed_out (in a child), skipped x quarantined": what was wrong before the rung that held.
