@@ -168,6 +168,7 @@ nlohmann::json statistics_to_json(const Statistics& statistics) {
     nlohmann::json attempts = nlohmann::json::array();
     for (const Attempt& attempt : one.attempts) {
       attempts.push_back({{"solver", attempt.solver},
+                          {"tier", to_string(attempt.tier)},
                           {"outcome", to_string(attempt.outcome)},
                           {"reason", attempt.reason},
                           {"ms", attempt.milliseconds},
