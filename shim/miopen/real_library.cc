@@ -4,7 +4,9 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 
@@ -54,6 +56,12 @@ const char* bind_all(void* handle, RealLibrary& real) {
   return bind(handle, real.hip_get_device, "hipGetDevice") ? nullptr : "hipGetDevice";
 }
 
+// A child process, elsewhere, shall load the same file.
+std::string absolute(const char* file) {
+  char path[PATH_MAX];
+  return realpath(file, path) != nullptr ? path : file;
+}
+
 const RealLibrary* open_real() {
   void* handle = loaded_library();
   if (handle == nullptr) {
@@ -62,7 +70,7 @@ const RealLibrary* open_real() {
   }
   auto real = std::make_unique<RealLibrary>();
   const link_map* map = nullptr;
-  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) real->file = map->l_name;
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) real->file = absolute(map->l_name);
   if (const char* missing = bind_all(handle, *real)) {
     std::fprintf(stderr, "convoy: %s has no %s: not a MIOpen from ROCm 5.2 to 7\n", real->file.c_str(), missing);
     return nullptr;
