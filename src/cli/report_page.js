@@ -9,7 +9,8 @@ for (const table of document.querySelectorAll("table")) {
     button.addEventListener("click", () => {
       const value = row => row.cells[column].dataset.value ?? row.cells[column].textContent;
       const numbers = heading.classList.contains("number") || heading.classList.contains("bar");
-      const up = heading.getAttribute("aria-sort") === (numbers ? "descending" : null) || heading.getAttribute("aria-sort") === "descending";
+      const now = heading.getAttribute("aria-sort");
+      const up = now === "descending" || (now === null && !numbers);
       table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", up ? "ascending" : "descending");
       const body = table.tBodies[0];

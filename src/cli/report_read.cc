@@ -27,9 +27,16 @@ struct Place {
   }
   tl::unexpected<Error> wrong(const std::string& key, std::string_view expected) const {
     const auto found = json.find(key);
-    const std::string got = found == json.end() ? "nothing" : printable(found->dump(-1, ' ', true).substr(0, 40));
-    const std::string where = name.empty() ? key : name + (name.starts_with("line") ? ": " : ".") + key;
-    return fail(ErrorCode::invalid_argument, fmt::format("{}: {} is expected, not {}", where, expected, got));
+    std::string got = "nothing";
+    // Writing what is deeply nested would take as deep a stack.
+    if (found != json.end())
+      got = found->is_structured() ? found->type_name() : printable(found->dump(-1, ' ', true).substr(0, 40));
+    return fail(ErrorCode::invalid_argument, fmt::format("{}: {} is expected, not {}", path_to(key), expected, got));
+  }
+  // "calls", "per_problem[3].calls", "line 7: count"
+  std::string path_to(const std::string& key) const {
+    const bool is_line = name.starts_with("line ") && name.find(':') == std::string::npos;
+    return name.empty() ? key : name + (is_line ? ": " : ".") + key;
   }
 
   Result<std::string> text(const char* key) const {
@@ -65,11 +72,7 @@ struct Place {
     if (list == nullptr) return result;
     if (!list->is_array()) return wrong(key, "an array");
     for (std::size_t i = 0; i < list->size(); ++i) {
-      result.push_back({(*list)[i], fmt::format("{}{}{}[{}]", name,
-                                                name.empty()               ? ""
-                                                : name.starts_with("line") ? ": "
-                                                                           : ".",
-                                                key, i)});
+      result.push_back({(*list)[i], fmt::format("{}[{}]", path_to(key), i)});
       if (!(*list)[i].is_object())
         return fail(ErrorCode::invalid_argument, result.back().name + ": an object is expected");
     }
@@ -166,7 +169,7 @@ Result<Report> read_statistics(const Json& json) {
 Result<void> read_line(const Place& line, Report& report) {
   if (const Json* summary = line.find("summary")) {
     if (!summary->is_object()) return line.wrong("summary", "an object");
-    const Place place{*summary, line.name + ": summary"};
+    const Place place{*summary, line.path_to("summary")};
     CONVOY_TRY(report.children_started, place.count("children_started"));
     CONVOY_TRY(report.kernels_compiled, place.count("kernels_compiled"));
     CONVOY_TRY(report.kernels_from_cache, place.count("kernels_from_cache"));
