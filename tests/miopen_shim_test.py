@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# The interposer under replicas of MIOpen's users: every scripted fault of the stand-in library, every client, all directions, 2-D and
-# 3-D. The client must see success and right numbers, within the deadline, and what hung or crashed is not met again.
+# The interposer under replicas of MIOpen's users: every scripted fault of the stand-in library, every client, all
+# directions, 2-D and 3-D. The client must see success and right numbers, within the deadline, and what hung or crashed is not met again.
 # Usage: miopen_shim_test.py [--architecture gfx1010] [unittest options]; programs are named by the environment (CMake).
 import concurrent.futures
 import json
@@ -17,6 +17,7 @@ HOST = os.environ.get("CONVOY_MIOPEN_CLIENT_HOST", "")
 SHIM = os.environ.get("CONVOY_MIOPEN_SHIM", "")
 STUB = os.environ.get("CONVOY_MIOPEN_STUB", "")
 SIM = os.environ.get("CONVOY_SIM_FOLDER", "")
+PROGRAM = os.environ.get("CONVOY_PROGRAM", "")
 ARCHITECTURE = os.environ.get("CONVOY_TEST_ARCHITECTURE", "gfx1010")
 
 PLANE = "n2c4h6w7:k8r3s3:pad1x1:stride1x1:dil1x1:g1"
@@ -38,8 +39,9 @@ TIMEOUT = 240
 
 
 def crash_in_query(fault):
-    return [f"crash:miopenConvolution{name}GetWorkSpaceSize" for name in ("Forward", "BackwardData", "BackwardWeights")] \
-        if fault == "crash:*GetWorkSpaceSize" else [fault]
+    if fault != "crash:*GetWorkSpaceSize":
+        return [fault]
+    return [f"crash:miopenConvolution{name}GetWorkSpaceSize" for name in ("Forward", "BackwardData", "BackwardWeights")]
 
 
 class Shim(unittest.TestCase):
@@ -50,6 +52,9 @@ class Shim(unittest.TestCase):
         # The stand-in compiles its kernel once for all, as the real library keeps its own.
         cls.shared = tempfile.TemporaryDirectory(prefix="convoy-shim-")
         cls.addClassCleanup(cls.shared.cleanup)
+        subprocess.run([CLIENT, "--client", "pytorch-2.7", "--shape", PLANE, "--direction", "fwd"], check=True,
+                       timeout=TIMEOUT, stdout=subprocess.DEVNULL,
+                       env=dict(os.environ, MIOPEN_CUSTOM_CACHE_DIR=cls.shared.name, CONVOY_SIM_DEVICES=ARCHITECTURE))
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="convoy-shim-")
@@ -118,7 +123,8 @@ class Faults(Shim):
             return
         # What has a record is left alone: no second meeting.
         for problem in problems:
-            met = [a for a in problem["attempts"] if a["solver"] == "miopen" and a["outcome"] not in ("quarantined", "passed")]
+            met = [one for one in problem["attempts"]
+                   if one["solver"] == "miopen" and one["outcome"] not in ("quarantined", "passed")]
             self.assertFalse(met, f"{problem}\n{said}")
 
 
@@ -126,8 +132,8 @@ class Uses(Shim):
     """No fault: what programs do beside calling one convolution after the other."""
 
     def test_modes(self):
-        for options in (("--graph",), ("--fork",), ("--threads", "3"), ("--oom",), ("--deterministic",), ("--benchmark",),
-                        ("--dtype", "f16"), ("--dtype", "bf16", "--layout", "nhwc")):
+        for options in (("--graph",), ("--fork",), ("--threads", "3"), ("--oom",), ("--deterministic",),
+                        ("--benchmark",), ("--dtype", "f16"), ("--dtype", "bf16", "--layout", "nhwc")):
             for name in ("pytorch-1.13-benchmark", "pytorch-2.7"):
                 if name == "pytorch-1.13-benchmark" and options[0] in ("--deterministic",):
                     continue
@@ -265,6 +271,43 @@ class Stub(Shim):
     def test_switched_off(self):
         self.check(self.client("tensorflow-immediate", "--direction", "all", "--load", "dlopen", CONVOY_DISABLE="1",
                                **self.replaced())[0])
+
+
+class CommandLine(Shim):
+    """The same solver through `convoy run`."""
+
+    def run_convoy(self, *arguments, **environment):
+        file = self.folder / "rows.json"
+        done = subprocess.run([PROGRAM, "run", "--device", f"sim:{ARCHITECTURE}", "--json", str(file), *arguments],
+                              env=self.environment(LD_PRELOAD="", **environment), capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return [json.loads(line) for line in file.read_text().splitlines()][:-1]
+
+    def test_a_simulated_card_has_no_vendor_unless_one_is_named(self):
+        [row] = self.run_convoy(f"fwd:f32:nchw:{PLANE}")
+        self.assertEqual(row["tier"], "own")
+        [row] = self.run_convoy(f"fwd:f32:nchw:{PLANE}", CONVOY_MIOPEN_LIBRARY=f"{SIM}/libMIOpen.so.1")
+        self.assertEqual((row["tier"], row["solver"]), ("vendor", "miopen"))
+
+    def test_all_kinds_of_problems(self):
+        problems = [f"{direction}:{rest}" for direction in ("fwd", "bwd", "wrw") for rest in (
+            f"f32:nchw:{PLANE}", f"f16:nchw:{PLANE}", f"bf16:ncdhw:{VOLUME}",
+            "f32:ncw:n2c4w9:k8s3:pad1:stride2:dil1:g1",
+            "f32:nhwc:n2c4h6w7:k8r3s3:pad1x1:stride1x1:dil1x1:g2",
+            "f32:nchw:n2c4h6w7:k4r3s3:pad2x2:stride1x1:dil2x2:g4")]
+        problems.append("fwd:f32:nchw:n2c4h6w7:k8r3s3:pad1x1:stride2x2:dil1x1:g1:tr:opad1x1")
+        file = self.folder / "problems.txt"
+        file.write_text("\n".join(problems))
+        rows = self.run_convoy("--strategy", "vendor", str(file), CONVOY_MIOPEN_LIBRARY=f"{SIM}/libMIOpen.so.1")
+        self.assertEqual(len(rows), len(problems))
+        self.assertEqual({row["solver"] for row in rows}, {"miopen"})
+
+    def test_a_missing_library_is_named(self):
+        [row] = self.run_convoy(f"fwd:f32:nchw:{PLANE}", CONVOY_MIOPEN_LIBRARY="/nonexistent/libMIOpen.so.1")
+        self.assertEqual(row["tier"], "own")
+        reasons = [attempt["reason"] for attempt in row["attempts"] if attempt["solver"] == "miopen"]
+        self.assertIn("/nonexistent/libMIOpen.so.1", reasons[0])
 
 
 if __name__ == "__main__":
