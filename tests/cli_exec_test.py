@@ -9,6 +9,7 @@ import pathlib
 import pty
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,36 @@ class Program(ExecCase):
         for word, status, part in [("no-such-program", 127, "No such file"), (folder, 126, "Permission denied")]:
             process = self.exec(word, expect=status)
             self.assertIn(f"convoy: {word}: {part}", process.stderr)
+
+    def test_the_library_is_found_where_it_is_installed(self):
+        def convoy(folder, *words, expect):
+            program = folder / "bin" / "convoy"
+            program.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.program, program)
+            done = subprocess.run([program, "exec", *words], env=self.environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            self.assertEqual(done.returncode, expect, done.stderr)
+            return done
+
+        folder = self.folder / "prefix"
+        places = convoy(folder, "--", "true", expect=2).stderr.strip().split("looked for ")[1].split(", ")
+        self.assertEqual(places[0], f"{folder}/bin/libconvoy_miopen.so")
+        self.assertRegex(places[1], rf"^{folder}/lib[\w/.-]*/libconvoy_miopen.so$")
+        shim = pathlib.Path(self.program).parent / "libconvoy_miopen.so"
+        for place in reversed(places):
+            pathlib.Path(place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(shim, place)
+            self.assertEqual(convoy(folder, "--quiet", "--", "sh", "-c", "echo $LD_PRELOAD", expect=0).stdout.strip(), place)
+        # The dynamic linker would take such a name apart.
+        spaced = self.folder / "pre fix"
+        (spaced / "bin").mkdir(parents=True)
+        shutil.copy(shim, spaced / "bin")
+        self.assertIn("LD_PRELOAD takes no spaces", convoy(spaced, "--", "true", expect=2).stderr)
+
+    def test_help_has_examples(self):
+        for command in ("exec", "report"):
+            text = self.convoy(command, "--help").stdout
+            self.assertIn(f"Usage: convoy {command}", text)
+            self.assertIn("Examples:", text)
 
     def test_wrong_calls_exit_2_before_anything_runs(self):
         mark = self.folder / "mark"
