@@ -43,6 +43,7 @@ class BlockedSignals {
 
 int spawn(pid_t& pid, std::vector<std::string>& argv, const sigset_t& mask) {
   std::vector<char*> pointers;
+  pointers.reserve(argv.size() + 1);
   for (std::string& text : argv) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   posix_spawnattr_t attributes{};

@@ -66,7 +66,7 @@ void Report::add(ReportedProblem row) {
   for (ReportedAttempt& attempt : row.attempts) add_attempt(into.attempts, std::move(attempt));
 }
 
-void Report::merge(Report other) {
+void Report::merge(Report&& other) {
   add_to(processes, other.processes);
   add_to(skipped, other.skipped);
   add_to(children_started, other.children_started);

@@ -56,7 +56,7 @@ struct Report {
   std::int64_t untuned = 0;
 
   void add(ReportedProblem row);
-  void merge(Report other);
+  void merge(Report&& other);
 };
 
 struct ReportTotals {

@@ -91,15 +91,17 @@ std::string tiers_section(const ReportTotals& totals) {
 
 // Where every call's time is known the bars show time, else calls.
 std::string problems_section(const Report& report, const ReportTotals& totals) {
-  const bool timed = totals.timed_calls > 0 && totals.timed_calls == totals.calls;
+  const bool some_timed = totals.timed_calls > 0;
+  const bool timed = some_timed && totals.timed_calls == totals.calls;
   const auto weight = [timed](const ReportedProblem& row) {
     return timed ? row.timed_ms : static_cast<double>(row.calls);
   };
   double most = 0;
   for (const auto& [key, row] : report.rows) most = std::max(most, weight(row));
   std::string text = "<h2>Problems</h2>\n";
-  text += timed ? table_head({"problem", "tier", "solver", "number:calls", "number:one call", "bar:calls &times; time"})
-                : table_head({"problem", "tier", "solver", "number:calls", "bar:calls"});
+  const std::string_view bar = timed ? "bar:calls &times; time" : "bar:calls";
+  text += some_timed ? table_head({"problem", "tier", "solver", "number:calls", "number:one call", bar})
+                     : table_head({"problem", "tier", "solver", "number:calls", bar});
   for (const ReportedProblem* row : sorted_rows(report)) {
     text += "<tr><td class=problem>" + escaped(row->problem);
     if (!row->failure.empty()) text += "<span class=why>failed: " + escaped(row->failure) + "</span>";
@@ -107,7 +109,7 @@ std::string problems_section(const Report& report, const ReportTotals& totals) {
     const std::string beside = row->device + (row->device.empty() || row->detail.empty() ? "" : ", ") + row->detail;
     if (!beside.empty()) text += "<br><span class=dim>" + escaped(beside) + "</span>";
     text += "</td>" + count_cell(row->calls);
-    if (timed) text += time_cell(row->timed_calls > 0 ? row->timed_ms / static_cast<double>(row->timed_calls) : 0);
+    if (some_timed) text += time_cell(row->timed_calls > 0 ? row->timed_ms / static_cast<double>(row->timed_calls) : 0);
     const std::string told = timed ? time_text(row->timed_ms) : counted(row->calls, "call");
     text += bar_cell(weight(*row), bar_piece(tier_name(*row), percent(weight(*row), most), told)) + "</tr>\n";
   }

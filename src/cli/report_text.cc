@@ -122,6 +122,7 @@ std::string first_run_table(const Report& report) {
   std::ranges::stable_sort(
       costs, [](const Cost& a, const Cost& b) { return a.attempt->milliseconds > b.attempt->milliseconds; });
   std::vector<Cells> rows;
+  rows.reserve(costs.size());
   for (const auto& [attempt, row] : costs) {
     rows.push_back({time_text(attempt->milliseconds), std::to_string(attempt->count), printable(attempt->solver),
                     fmt::format("{}{}", to_string(attempt->outcome), attempt->in_child ? " in a child" : ""),
