@@ -185,6 +185,31 @@ class Uses(Shim):
         [file] = folder.iterdir()
         self.assertEqual(json.loads(file.read_text())["kernels"]["compiled"], 0)
 
+    def test_naive_kernels_are_refused_once(self):
+        folder = self.folder / "statistics"
+        for attempt in ("first", "second"):
+            folder.mkdir()
+            self.client("pytorch-2.7", "--direction", "all", CONVOY_SIM_MIOPEN_FAULT="naive",
+                        CONVOY_STATISTICS_DIR=str(folder))
+            [file] = folder.iterdir()
+            statistics = json.loads(file.read_text())
+            self.assertEqual(statistics["children_started"], 1 if attempt == "first" else 0)
+            self.assertEqual({problem["tier"] for problem in statistics["per_problem"]}, {"own"})
+            shutil.rmtree(folder)
+
+    def test_without_a_child_the_library_is_left_alone(self):
+        rows, _ = self.client("pytorch-2.7", "--direction", "all", CONVOY_SIM_MIOPEN_FAULT="hang",
+                              CONVOY_PROBE="/nonexistent/convoy")
+        self.check(rows)
+
+    def test_a_program_that_failed_ends_as_it_would(self):
+        """What the engine said last is still there when statistics are written, after the thread's objects are gone."""
+        folder = self.folder / "statistics"
+        folder.mkdir()
+        self.client("pytorch-2.7", "--direction", "fwd", "--graph", CONVOY_STRATEGY="cpu", expect=3,
+                    CONVOY_STATISTICS_DIR=str(folder))
+        self.assertTrue(list(folder.iterdir()))
+
     def test_strategies(self):
         for strategy, tiers in (("cpu", {"cpu", "reference"}), ("vendor", {"vendor"}), ("gemm", {"vendor", "own"}),
                                 ("selective", {"own", "generic"})):
@@ -261,6 +286,12 @@ class Stub(Shim):
                                            CONVOY_STATISTICS_DIR=str(statistics), **environment)[0])
                     self.assertEqual(len(list(statistics.iterdir())), 1, "the engine has served nothing")
                     shutil.rmtree(statistics)
+
+    def test_with_the_interposer_in_front_of_the_stub(self):
+        environment = dict(self.replaced(), LD_PRELOAD=SHIM)
+        for load in ("linked", "dlopen"):
+            with self.subTest(load=load):
+                self.check(self.client("pytorch-2.7", "--direction", "all", "--load", load, **environment)[0])
 
     def test_a_hanging_library(self):
         environment = self.replaced()

@@ -53,7 +53,7 @@ class HostCopy {
         dimensions_ <= k_max_dimensions &&
         real.miopenGetTensorDescriptor(tensor, &shape_.type, shape_.sizes.data(), shape_.strides.data()) == k_success &&
         real.miopenGetTensorNumBytes(tensor, &bytes) == k_success &&
-        (shape_.type == k_float || shape_.type == k_half || shape_.type == k_bfloat16);
+        (shape_.type == k_float || shape_.type == k_half || shape_.type == k_bfloat16) && reaches(bytes);
     if (ok_) bytes_.resize(bytes);
   }
 
@@ -105,6 +105,15 @@ class HostCopy {
 
  private:
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  // All elements lie within `bytes`, and there are some.
+  bool reaches(std::size_t bytes) const {
+    std::int64_t last = 0;
+    for (int d = 0; d < dimensions_; ++d) {
+      if (shape_.sizes[at(d)] < 1 || shape_.strides[at(d)] < 0) return false;
+      last += std::int64_t{shape_.sizes[at(d)] - 1} * shape_.strides[at(d)];
+    }
+    return static_cast<std::size_t>(last + 1) * (shape_.type == k_float ? 4 : 2) <= bytes;
+  }
   std::int64_t size() const { return static_cast<std::int64_t>(bytes_.size()); }
 
   TensorShape shape_;
@@ -120,7 +129,8 @@ struct HostCall {
 
 bool begin(const RealLibrary& real, Handle handle, HostCall& call) {
   int device = 0;
-  if (engine() == nullptr || real.hip_get_device(&device) != 0) return false;
+  if (!real.is_complete || engine() == nullptr || real.is_capturing(handle) || real.hip_get_device(&device) != 0)
+    return false;
   call.handle = engine_handle(device, false, real.file.c_str());
   return call.handle != nullptr && real.miopenGetStream(handle, &call.stream) == k_success;
 }
@@ -164,21 +174,25 @@ bool is_plain(const void* alpha, const void* beta) {
 CONVOY_INTERPOSED Status miopenConvolutionForwardBias(Handle handle, const void* alpha, TensorDescriptor b_tensor,
                                                       const void* b, const void* beta, TensorDescriptor y_tensor,
                                                       void* y) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  const Status status = real->miopenConvolutionForwardBias(handle, alpha, b_tensor, b, beta, y_tensor, y);
-  if (status == k_success || !is_plain(alpha, beta)) return status;
-  return add_bias(*real, handle, b_tensor, b, y_tensor, y) ? k_success : status;
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr || real->miopenConvolutionForwardBias == nullptr) return k_not_initialized;
+    const Status status = real->miopenConvolutionForwardBias(handle, alpha, b_tensor, b, beta, y_tensor, y);
+    if (status == k_success || !is_plain(alpha, beta)) return status;
+    return add_bias(*real, handle, b_tensor, b, y_tensor, y) ? k_success : status;
+  });
 }
 
 CONVOY_INTERPOSED Status miopenConvolutionBackwardBias(Handle handle, const void* alpha, TensorDescriptor dy_tensor,
                                                        const void* dy, const void* beta, TensorDescriptor db_tensor,
                                                        void* db) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  const Status status = real->miopenConvolutionBackwardBias(handle, alpha, dy_tensor, dy, beta, db_tensor, db);
-  if (status == k_success || !is_plain(alpha, beta)) return status;
-  return sum_bias(*real, handle, dy_tensor, dy, db_tensor, db) ? k_success : status;
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr || real->miopenConvolutionBackwardBias == nullptr) return k_not_initialized;
+    const Status status = real->miopenConvolutionBackwardBias(handle, alpha, dy_tensor, dy, beta, db_tensor, db);
+    if (status == k_success || !is_plain(alpha, beta)) return status;
+    return sum_bias(*real, handle, dy_tensor, dy, db_tensor, db) ? k_success : status;
+  });
 }
 
 }  // namespace convoy::miopen

@@ -26,8 +26,11 @@ std::int64_t bytes_of(const RealLibrary& real, TensorDescriptor tensor) {
 // itself: MIOpen's tensor operations have no plain scaled copy.
 Status run_scaled(const RealLibrary& real, const Found& found, const Arguments& arguments, const RunOptions& options,
                   const Scale& scale) {
+  if (real.is_capturing(arguments.handle)) return k_not_implemented;  // as the library: a graph cannot hold the memory
   const Ordered& t = arguments.tensors;
   void* temporary = nullptr;
+  Queue stream = nullptr;
+  if (const Status status = real.miopenGetStream(arguments.handle, &stream); status != k_success) return status;
   const std::int64_t bytes = bytes_of(real, t.third);
   if (bytes < 0 || engine()->convoy_allocate(found.served->handle, bytes, &temporary) != CONVOY_SUCCESS)
     return k_alloc_failed;
@@ -35,15 +38,17 @@ Status run_scaled(const RealLibrary& real, const Found& found, const Arguments& 
   aside.tensors.third_data = temporary;
   Status status = run_served(real, found, aside.addresses(), options);
   const float half = scale.alpha / 2;
+  // Some of the library's kernels add beta times what was there also where beta is 0, and there may be a NaN.
+  if (status == k_success && scale.beta == 0 && real.hip_memset_async != nullptr &&
+      real.hip_memset_async(const_cast<void*>(t.third_data), 0, static_cast<std::size_t>(bytes), stream) != 0)
+    status = k_unknown_error;
   if (status == k_success) {
     status = real.miopenOpTensor(arguments.handle, k_add, &half, t.third, temporary, &half, t.third, temporary,
                                  &scale.beta, t.third, const_cast<void*>(t.third_data));
   }
-  Queue stream = nullptr;
-  real.miopenGetStream(arguments.handle, &stream);
-  engine()->convoy_synchronize(found.served->handle, stream);
+  const convoy_status done = engine()->convoy_synchronize(found.served->handle, stream);
   engine()->convoy_free(found.served->handle, temporary);
-  return status;
+  return status == k_success ? status_of(done) : status;
 }
 
 }  // namespace

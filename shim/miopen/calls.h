@@ -1,6 +1,8 @@
 // What the entry points have in common: the roles of their arguments, and one implementation for all three directions.
 #pragma once
 
+#include <new>
+
 #include "served.h"
 
 namespace convoy::miopen {
@@ -31,6 +33,18 @@ struct Scale {
   bool plain() const { return alpha == 1 && beta == 0; }
 };
 
+// C programs cannot catch: want of memory becomes a status.
+template <typename Body>
+Status without_exceptions(const Body& body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return k_alloc_failed;
+  } catch (...) {
+    return k_internal_error;
+  }
+}
+
 // Each returns nothing where the real library should get the call.
 std::optional<Status> serve_workspace(const Arguments& arguments, std::size_t* bytes);
 struct FindResults {
@@ -52,8 +66,9 @@ std::optional<Status> serve_compile(const Arguments& arguments, std::uint64_t so
 // Profiling (miopenEnableProfiling): runs of such a handle are waited for and timed.
 void set_profiling(Handle handle, bool enable);
 void forget_profiling(Handle handle);
-// Milliseconds of the handle's last run of ours; nothing when it is not profiled or has had none.
-std::optional<float> profiled_time(Handle handle);
+// Milliseconds of the handle's last run of ours; nothing when it is not profiled, has had none, or the library has run
+// something since: `librarys` is what it says now.
+std::optional<float> profiled_time(Handle handle, float librarys);
 Status run_profiled(const RealLibrary& real, const Found& found, const Addresses& addresses, const RunOptions& options);
 
 }  // namespace convoy::miopen

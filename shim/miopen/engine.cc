@@ -66,6 +66,7 @@ const Engine* open_engine() {
 
 struct Handles {
   std::mutex mutex;
+  pid_t process = 0;  // that opened the first: a child that it forked has none of its own
   std::map<std::pair<int, bool>, convoy_handle> all;  // null: could not be opened
 };
 
@@ -97,7 +98,9 @@ std::string statistics_of(convoy_handle handle) {
 // For `convoy exec`: one file for each handle of each process, in a folder of its own.
 __attribute__((destructor)) void write_statistics() {
   const char* folder = std::getenv("CONVOY_STATISTICS_DIR");
-  if (folder == nullptr || *folder != '/') return;
+  if (folder == nullptr || *folder != '/' || handles().process != getpid()) return;
+  const std::unique_lock lock(handles().mutex, std::try_to_lock);
+  if (!lock) return;  // a thread of the program is still at it
   for (const auto& [key, handle] : handles().all) {
     if (handle == nullptr) continue;
     const std::string file = std::string(folder) + "/" + std::to_string(getpid()) + "-hip" + std::to_string(key.first) +
@@ -120,6 +123,7 @@ const Engine* engine() {
 convoy_handle engine_handle(int device, bool deterministic, const char* miopen_file) {
   const std::lock_guard lock(handles().mutex);
   const auto [slot, is_new] = handles().all.try_emplace({device, deterministic}, nullptr);
+  if (handles().process == 0) handles().process = getpid();
   if (is_new) slot->second = open_handle(device, deterministic, miopen_file);
   return slot->second;
 }

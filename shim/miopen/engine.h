@@ -8,12 +8,13 @@ namespace convoy::miopen {
 
 // The functions of the C interface that the shim calls.
 struct Engine {
-#define CONVOY_ENGINE_FUNCTIONS(F)                                                                               \
-  F(convoy_create)                                                                                               \
-  F(convoy_set_log) F(convoy_last_error) F(convoy_problem_parse) F(convoy_problem_destroy) F(convoy_plan_create) \
-      F(convoy_plan_prepare) F(convoy_plan_workspace_bytes) F(convoy_plan_solver) F(convoy_enqueue)              \
-          F(convoy_synchronize) F(convoy_allocate) F(convoy_free) F(convoy_upload) F(convoy_download)            \
-              F(convoy_statistics_json)
+#define CONVOY_ENGINE_FUNCTIONS(F)                                                                                    \
+  F(convoy_create)                                                                                                    \
+  F(convoy_set_log)                                                                                                   \
+  F(convoy_last_error)                                                                                                \
+  F(convoy_problem_parse) F(convoy_problem_destroy) F(convoy_plan_create) F(convoy_plan_prepare)                      \
+      F(convoy_plan_workspace_bytes) F(convoy_plan_solver) F(convoy_enqueue) F(convoy_synchronize) F(convoy_allocate) \
+          F(convoy_free) F(convoy_upload) F(convoy_download) F(convoy_statistics_json)
 #define CONVOY_DECLARE(name) decltype(&::name) name = nullptr;
   CONVOY_ENGINE_FUNCTIONS(CONVOY_DECLARE)
 #undef CONVOY_DECLARE

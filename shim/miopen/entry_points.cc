@@ -13,12 +13,14 @@ using Member = Status (*RealLibrary::*)(Parameters...);
 // `serve()` where the convolution is ours, else the real function with the same arguments.
 template <typename Serve, typename... Parameters, typename... Values>
 Status serve_or_forward(const Serve& serve, Status (*RealLibrary::*function)(Parameters...), Values... values) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  if (engine() != nullptr) {
-    if (const auto status = serve()) return *status;
-  }
-  return (real->*function)(values...);
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr) return k_not_initialized;
+    if (real->is_complete && engine() != nullptr) {
+      if (const auto status = serve()) return *status;
+    }
+    return real->*function == nullptr ? k_not_implemented : (real->*function)(values...);
+  });
 }
 
 Scale scale_of(const void* alpha, const void* beta) {
@@ -122,26 +124,39 @@ CONVOY_DIRECTION(BackwardWeights, Direction::backward_weights)
 #undef CONVOY_DIRECTION
 
 CONVOY_INTERPOSED Status miopenEnableProfiling(Handle handle, bool enable) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  set_profiling(handle, enable);
-  return real->miopenEnableProfiling(handle, enable);
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr || real->miopenEnableProfiling == nullptr) return k_not_initialized;
+    set_profiling(handle, enable);
+    return real->miopenEnableProfiling(handle, enable);
+  });
 }
 
 CONVOY_INTERPOSED Status miopenGetKernelTime(Handle handle, float* milliseconds) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  const auto ours = profiled_time(handle);
-  if (!ours || milliseconds == nullptr) return real->miopenGetKernelTime(handle, milliseconds);
-  *milliseconds = *ours;
-  return k_success;
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr || real->miopenGetKernelTime == nullptr) return k_not_initialized;
+    const Status status = real->miopenGetKernelTime(handle, milliseconds);
+    if (milliseconds == nullptr) return status;
+    const auto ours = profiled_time(handle, status == k_success ? *milliseconds : 0);
+    if (!ours) return status;
+    *milliseconds = *ours;
+    return k_success;
+  });
 }
 
 CONVOY_INTERPOSED Status miopenDestroy(Handle handle) {
-  const RealLibrary* real = real_library();
-  if (real == nullptr) return k_not_initialized;
-  forget_profiling(handle);
-  return real->miopenDestroy(handle);
+  return without_exceptions([&]() -> Status {
+    const RealLibrary* real = real_library();
+    if (real == nullptr || real->miopenDestroy == nullptr) return k_not_initialized;
+    forget_profiling(handle);
+    return real->miopenDestroy(handle);
+  });
 }
+
+#ifdef CONVOY_STUB
+// Tells an interposer, and the solver that looks for MIOpen, that this is not it.
+extern "C" __attribute__((visibility("default"))) const char convoy_miopen_stub[] = "libMIOpen.vendor.so.1";
+#endif
 
 }  // namespace convoy::miopen

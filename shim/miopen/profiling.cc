@@ -11,7 +11,11 @@ namespace {
 
 struct Profiles {
   std::mutex mutex;
-  std::unordered_map<Handle, float> times;  // below 0: no run yet
+  struct Times {
+    float ours = -1;     // below 0: no run yet
+    float librarys = 0;  // what the library said when ours was measured
+  };
+  std::unordered_map<Handle, Times> times;
   std::atomic<int> count{0};
 };
 
@@ -33,7 +37,7 @@ void set_profiling(Handle handle, bool enable) {
   Profiles& p = profiles();
   const std::lock_guard lock(p.mutex);
   if (enable) {
-    p.times.try_emplace(handle, -1.0F);
+    p.times.try_emplace(handle);
   } else {
     p.times.erase(handle);
   }
@@ -44,18 +48,19 @@ void forget_profiling(Handle handle) {
   if (profiles().count.load(std::memory_order_relaxed) > 0) set_profiling(handle, false);
 }
 
-std::optional<float> profiled_time(Handle handle) {
+std::optional<float> profiled_time(Handle handle, float librarys) {
   Profiles& p = profiles();
   if (p.count.load(std::memory_order_relaxed) == 0) return std::nullopt;
   const std::lock_guard lock(p.mutex);
   const auto found = p.times.find(handle);
-  if (found == p.times.end() || found->second < 0) return std::nullopt;
-  return found->second;
+  if (found == p.times.end() || found->second.ours < 0 || found->second.librarys != librarys) return std::nullopt;
+  return found->second.ours;
 }
 
 Status run_profiled(const RealLibrary& real, const Found& found, const Addresses& addresses,
                     const RunOptions& options) {
-  if (!is_profiled(options.handle)) return run_served(real, found, addresses, options);
+  if (!is_profiled(options.handle) || real.is_capturing(options.handle))
+    return run_served(real, found, addresses, options);
   Queue stream = nullptr;
   real.miopenGetStream(options.handle, &stream);
   engine()->convoy_synchronize(found.served->handle, stream);
@@ -63,9 +68,11 @@ Status run_profiled(const RealLibrary& real, const Found& found, const Addresses
   const Status status = run_served(real, found, addresses, options);
   engine()->convoy_synchronize(found.served->handle, stream);
   const std::chrono::duration<float, std::milli> took = std::chrono::steady_clock::now() - begin;
+  float librarys = 0;
+  if (real.miopenGetKernelTime(options.handle, &librarys) != k_success) librarys = 0;
   Profiles& p = profiles();
   const std::lock_guard lock(p.mutex);
-  if (const auto entry = p.times.find(options.handle); entry != p.times.end()) entry->second = took.count();
+  if (const auto entry = p.times.find(options.handle); entry != p.times.end()) entry->second = {took.count(), librarys};
   return status;
 }
 

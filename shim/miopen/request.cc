@@ -7,11 +7,31 @@
 namespace convoy::miopen {
 namespace {
 
+constexpr std::int64_t bytes_of(DataType type) {
+  return type == k_float ? 4 : 2;
+}
+
+// Newer libraries hold 64-bit sizes and strides, which the getter cuts to int: the span tells.
+bool is_whole(const RealLibrary& real, TensorDescriptor descriptor, int dimensions, const TensorShape& shape) {
+  std::int64_t last = 0;
+  for (int i = 0; i < dimensions; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    if (shape.sizes[at] < 0 || shape.strides[at] < 0) return false;
+    if (shape.sizes[at] == 0) return true;
+    last += std::int64_t{shape.sizes[at] - 1} * shape.strides[at];
+  }
+  std::size_t bytes = 0;
+  return real.miopenGetTensorNumBytes(descriptor, &bytes) == k_success &&
+         bytes == static_cast<std::size_t>((last + 1) * bytes_of(shape.type));
+}
+
 bool read_tensor(const RealLibrary& real, TensorDescriptor descriptor, int dimensions, TensorShape& shape) {
   int actual = 0;
   return descriptor != nullptr && real.miopenGetTensorDescriptorSize(descriptor, &actual) == k_success &&
          actual == dimensions &&
-         real.miopenGetTensorDescriptor(descriptor, &shape.type, shape.sizes.data(), shape.strides.data()) == k_success;
+         real.miopenGetTensorDescriptor(descriptor, &shape.type, shape.sizes.data(), shape.strides.data()) ==
+             k_success &&
+         is_whole(real, descriptor, dimensions, shape);
 }
 
 bool is_served_type(DataType type) {
@@ -109,6 +129,11 @@ std::optional<ReadRequest> read_request(const RealLibrary& real, const CallDescr
   }
   if (real.miopenGetConvolutionAttribute(call.convolution, k_deterministic, &r.deterministic) != k_success)
     r.deterministic = 0;  // before 2.18
+  // The library refuses a filter that does not fit the group count that it was told; before 3.0 nobody can ask.
+  int groups = 0;
+  const bool knows_groups = real.miopenGetConvolutionGroupCount != nullptr &&
+                            real.miopenGetConvolutionGroupCount(call.convolution, &groups) == k_success;
+  if (knows_groups && (r.w.sizes[1] < 1 || std::int64_t{r.w.sizes[1]} * groups != r.x.sizes[1])) return std::nullopt;
   const bool one_type = r.x.type == r.w.type && r.w.type == r.y.type && is_served_type(r.x.type);
   if (!one_type || !is_sound(r) || real.hip_get_device(&r.device) != 0) return std::nullopt;
   return result;

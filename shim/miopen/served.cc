@@ -91,7 +91,7 @@ Status run_served(const RealLibrary& real, const Found& found, const Addresses& 
 Status measure_served(const RealLibrary& real, const Found& found, const Addresses& addresses,
                       const RunOptions& options) {
   if (const Status status = run_served(real, found, addresses, options); status != k_success) return status;
-  if (found.served->milliseconds > 0) return k_success;
+  if (found.served->milliseconds > 0 || real.is_capturing(options.handle)) return k_success;
   Queue stream = nullptr;
   if (const Status status = real.miopenGetStream(options.handle, &stream); status != k_success) return status;
   engine()->convoy_synchronize(found.served->handle, stream);

@@ -31,7 +31,20 @@ struct convoy_plan_s {
 namespace convoy {
 namespace {
 
-thread_local std::string g_last_error;
+// Without a destructor: a library that writes its statistics at exit calls us when the thread's objects are gone.
+class LastError {
+ public:
+  void set(std::string_view text) noexcept {
+    const std::size_t length = std::min(text.size(), sizeof text_ - 1);
+    std::memcpy(text_, text.data(), length);
+    text_[length] = '\0';
+  }
+  const char* text() const noexcept { return text_; }
+
+ private:
+  char text_[2048]{};
+};
+thread_local LastError g_last_error;
 
 convoy_status status_of(ErrorCode code) {
   return static_cast<convoy_status>(code);
@@ -56,20 +69,16 @@ convoy_status guarded(Body body) noexcept {
   try {
     Result<void> result = body();
     if (result) return CONVOY_SUCCESS;
-    g_last_error = std::move(result.error().message);
+    g_last_error.set(result.error().message);
     return status_of(result.error().code);
   } catch (const std::bad_alloc&) {
-    g_last_error = "out of memory";  // short enough to need none
+    g_last_error.set("out of memory");
     return CONVOY_OUT_OF_MEMORY;
   } catch (const std::exception& error) {
-    try {
-      g_last_error = error.what();
-    } catch (...) {
-      g_last_error.clear();
-    }
+    g_last_error.set(error.what());
     return CONVOY_INTERNAL;
   } catch (...) {
-    g_last_error.clear();
+    g_last_error.set("");
     return CONVOY_INTERNAL;
   }
 }
@@ -223,7 +232,7 @@ const char* convoy_status_name(convoy_status status) {
 }
 
 const char* convoy_last_error(void) {
-  return convoy::g_last_error.c_str();
+  return convoy::g_last_error.text();
 }
 
 convoy_status convoy_set_log(convoy_log_callback callback, void* user, int level) {

@@ -16,7 +16,10 @@ class BlockedSignals {
  public:
   BlockedSignals() {
     sigemptyset(&set_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) sigaddset(&set_, number);
+    // Those of terminals, and those that supervisors send to a program: Slurm's SIGUSR1, say.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT})
+      sigaddset(&set_, number);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) sigaddset(&set_, number);
     sigprocmask(SIG_BLOCK, &set_, &former_);
     // Ignored, it would have the kernel forget how the child ended.
     struct sigaction action {};

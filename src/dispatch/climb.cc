@@ -111,6 +111,9 @@ CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::stri
   if (facts.tier == Tier::reference || !facts.refusal.empty()) return facts;
   const TrialKey key = context_.key_of(solver, problem_);
   for (const Incident& incident : context_.store().incidents(key)) {
+    const bool by_naive_alone = policy_.strategy == Strategy::vendor;
+    if (incident.verdict == Verdict::refused && facts.tier == Tier::vendor && !by_naive_alone && facts.refusal.empty())
+      facts.refusal = "refused before: " + incident.reason;
     if (incident.strikes == 0) continue;
     if (facts.strikes == 0) facts.strike_reason = fmt::format("{}: {}", to_string(incident.verdict), incident.reason);
     facts.strikes += incident.strikes;
@@ -167,7 +170,10 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   request.seed = 1;
   const TrialKey key = context_.key_of(solver, problem_);
   const std::int64_t intent = context_.begin_intent(key);
-  const ProbeResult probe = context_.try_in_child(request.to_line(), trial_patience(problem_, policy_, candidate.tier));
+  const Patience patience = trial_patience(problem_, policy_, candidate.tier);
+  log(LogLevel::info, "{}: {} is tried in a child, for {} s at most", problem_.to_string(), solver.id(),
+      std::chrono::ceil<std::chrono::seconds>(patience.of("plan") + patience.of("run")).count());
+  const ProbeResult probe = context_.try_in_child(request.to_line(), patience);
   const TrialDetail detail = parse_trial_detail(probe.detail);
   StepReport report;
   report.outcome = outcome_of(probe.verdict);
@@ -192,6 +198,9 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   } else {
     close(intent, key, report, probe.signal);
   }
+  // A vendor's search that ends in a refusal is as long as one that does not: once is enough.
+  if (report.outcome == Outcome::refused && detail.lasting && candidate.tier == Tier::vendor && !options.naive)
+    context_.store().add_incident(key, Verdict::refused, 0, report.reason);
   return report;
 }
 

@@ -92,7 +92,10 @@ Selection select(const Problem& problem, std::span<const CandidateFacts> facts, 
       selection.rejected.push_back({i, Outcome::unfit, std::move(*refusal)});
       continue;
     }
-    selection.order.push_back({i, tier, allowed, needs_trial(facts[i], tier, policy, on_host), facts[i].suspect});
+    const bool trial = needs_trial(facts[i], tier, policy, on_host);
+    // A GPU vendor's library may hang the card: where no child can try it, it is not tried at all.
+    const bool suspect = facts[i].suspect || (trial && tier == Tier::vendor && !on_host);
+    selection.order.push_back({i, tier, allowed, trial, suspect});
   }
   std::stable_sort(selection.order.begin(), selection.order.end(),
                    [](const Candidate& a, const Candidate& b) { return a.tier < b.tier; });

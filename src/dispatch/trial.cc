@@ -65,7 +65,10 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   options.naive = request.naive;
   options.deterministic = request.deterministic;
   auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults);
-  if (!plan) return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message});
+  if (!plan) {
+    const bool lasting = plan.error().code == ErrorCode::unsupported;
+    return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message, lasting});
+  }
   auto workspace = (*device)->allocate((*plan)->workspace_bytes());
   if (!workspace) return verdict_line(Verdict::refused, {0, 0, workspace.error().message});
   phase("run");
@@ -127,7 +130,10 @@ Result<TrialRequest> parse_trial_request(std::string_view line) {
 
 std::string to_line(const TrialDetail& detail) {
   // JSON has no infinity: an error without bound travels as null.
-  return dump_line({{"error", detail.error}, {"tolerance", detail.tolerance}, {"reason", detail.reason}});
+  return dump_line({{"error", detail.error},
+                    {"tolerance", detail.tolerance},
+                    {"reason", detail.reason},
+                    {"lasting", detail.lasting}});
 }
 
 TrialDetail parse_trial_detail(std::string_view line) {
@@ -140,6 +146,7 @@ TrialDetail parse_trial_detail(std::string_view line) {
   };
   detail.error = number("error");
   detail.tolerance = number("tolerance");
+  if (json.contains("lasting") && json["lasting"].is_boolean()) detail.lasting = json["lasting"].get<bool>();
   if (json.contains("reason") && json["reason"].is_string()) detail.reason = json["reason"].get<std::string>();
   return detail;
 }

@@ -38,6 +38,7 @@ struct TrialDetail {
   double error = 0;
   double tolerance = 0;
   std::string reason;
+  bool lasting = false;  // a refusal that would be the same tomorrow
 };
 std::string to_line(const TrialDetail& detail);
 TrialDetail parse_trial_detail(std::string_view line);

@@ -150,7 +150,7 @@ Result<void> MiopenPlan::choose(const Problem& problem, Device& device, const Pl
 
 // Immediate mode lists what Find has just recorded, with the solvers' names.
 bool MiopenPlan::only_naive(miopen::Handle handle) const {
-  for (int i = 0; i < found_count_; ++i) {
+  for (int i = 0; i < std::min(found_count_, static_cast<int>(found_.size())); ++i) {
     if (found_[static_cast<std::size_t>(i)].algorithm != miopen::k_direct) return false;
   }
   std::array<miopen::ConvolutionSolution, k_most_solutions> solutions{};

@@ -102,8 +102,8 @@ Result<void> MiopenDescriptors::create_convolution(const Problem& problem, bool 
       "miopenInitConvolutionNdDescriptor",
       functions_.miopenInitConvolutionNdDescriptor(convolution, spatial_rank(problem), pads.data(), strides.data(),
                                                    dilations.data(), miopen::k_convolution)));
-  CONVOY_CHECK(check_miopen("miopenSetConvolutionGroupCount", functions_.miopenSetConvolutionGroupCount(
-                                                                  convolution, static_cast<int>(problem.groups))));
+  CONVOY_CHECK(check_miopen("miopenSetConvolutionGroupCount",
+                            functions_.miopenSetConvolutionGroupCount(convolution, static_cast<int>(problem.groups))));
   if (!deterministic) return {};
   return check_miopen("miopenSetConvolutionAttribute",
                       functions_.miopenSetConvolutionAttribute(convolution, miopen::k_deterministic, 1));

@@ -23,8 +23,13 @@ Result<void> bind(const DynamicLibrary& library, miopen::Functions& functions) {
 std::atomic<const MiopenLibrary*> g_library{nullptr};
 
 Result<const MiopenLibrary*> open_library(bool simulated) {
-  CONVOY_TRY(const DynamicLibrary library,
+  CONVOY_TRY(DynamicLibrary library,
              simulated ? DynamicLibrary::open_loaded(k_names) : DynamicLibrary::open_first(k_names));
+  // Convoy's stub in the library's place: what it stands for lies beside it.
+  if (library.find("convoy_miopen_stub") != nullptr) {
+    const std::string file = library.file();
+    CONVOY_TRY(library, DynamicLibrary::open(file.substr(0, file.rfind('/') + 1) + "libMIOpen.vendor.so.1"));
+  }
   auto opened = std::make_unique<MiopenLibrary>();
   CONVOY_CHECK(bind(library, opened->functions));
   std::size_t major = 0, minor = 0, patch = 0;
