@@ -239,6 +239,36 @@ class Absence(Shim):
         self.check(rows)
         self.assertEqual(said.count("MIOpen is left as it is"), 1, said)
 
+    def test_a_library_of_another_version(self):
+        """Older than ROCm 5.2: its own convolutions are not trusted, ours serve."""
+        folder = self.folder / "statistics"
+        folder.mkdir()
+        self.check(self.client("pytorch-2.7", "--direction", "all", CONVOY_SIM_MIOPEN_VERSION="2.16.0",
+                               CONVOY_STATISTICS_DIR=str(folder))[0])
+        [file] = folder.iterdir()
+        for problem in json.loads(file.read_text())["per_problem"]:
+            self.assertEqual(problem["tier"], "own")
+            reasons = [one["reason"] for one in problem["attempts"] if one["solver"] == "miopen"]
+            self.assertIn("older than 2.17", reasons[0])
+
+    def test_without_a_gpu(self):
+        """The program fails as it does without us, and nothing else is said."""
+        _, alone = self.client("pytorch-2.7", "--direction", "fwd", expect=4, CONVOY_SIM_DEVICES="none", LD_PRELOAD="")
+        _, said = self.client("pytorch-2.7", "--direction", "fwd", expect=4, CONVOY_SIM_DEVICES="none")
+        self.assertEqual(said, alone)
+
+    def test_a_program_with_libraries_of_its_own(self):
+        """What the engine is made of stays its own: none of its names becomes visible to the program."""
+        names = subprocess.run(["nm", "-D", "--defined-only", SHIM], capture_output=True, text=True, check=True).stdout
+        for foreign in ("sqlite3", "fmt", "spdlog", "dnnl", "_ZN", "_ZS"):
+            self.assertNotIn(foreign, names)
+        # Not among the needed ones, so not in the program's scope either; opened by the first convolution alone.
+        done = subprocess.run(["/bin/sh", "-c", "cat /proc/self/maps"], env=self.environment(), capture_output=True,
+                              text=True, timeout=TIMEOUT, check=True)
+        self.assertIn("libconvoy_miopen", done.stdout)
+        for library in ("libconvoy.so", "libdnnl", "libsqlite3", "libstdc++"):
+            self.assertNotIn(library, done.stdout)
+
     def test_in_programs_that_know_no_miopen(self):
         done = subprocess.run(["/bin/sh", "-c", "echo fine"], env=self.environment(), capture_output=True, text=True,
                               timeout=TIMEOUT, check=False)
