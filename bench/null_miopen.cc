@@ -66,6 +66,17 @@ EXPORTED Status miopenGetTensorDescriptor(TensorDescriptor tensor, DataType* typ
   std::copy_n(tensor->strides, tensor->dimensions, strides);
   return k_success;
 }
+EXPORTED Status miopenGetTensorNumBytes(TensorDescriptor tensor, std::size_t* bytes) {
+  std::size_t last = 0;
+  for (int i = 0; i < tensor->dimensions; ++i)
+    last += static_cast<std::size_t>((tensor->sizes[i] - 1) * tensor->strides[i]);
+  *bytes = (last + 1) * sizeof(float);
+  return k_success;
+}
+EXPORTED Status miopenGetConvolutionGroupCount(ConvolutionDescriptor, int* groups) {
+  *groups = 1;
+  return k_success;
+}
 EXPORTED Status miopenCreateConvolutionDescriptor(ConvolutionDescriptor* convolution) {
   *convolution = new ConvolutionTag;
   return k_success;
