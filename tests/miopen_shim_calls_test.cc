@@ -175,6 +175,14 @@ TEST_F(ShimCalls, what_is_not_ours_goes_to_the_library) {
   EXPECT_TRUE(status != k_success || count != 1) << "the interposer has answered";
 }
 
+// The group count was never set: the library refuses, and so do we.
+TEST_F(ShimCalls, a_filter_that_fits_no_group_count_is_refused) {
+  miopenSet4dTensorDescriptor(w_, k_float, k_k + 1, k_c / 2, 1, 1);
+  miopenSet4dTensorDescriptor(y_, k_float, k_n, k_k + 1, k_h, k_w);
+  const Buffer x(random(k_n * k_c * k_points)), w(random((k_k + 1) * k_c / 2)), y(random(k_n * (k_k + 1) * k_points));
+  EXPECT_NE(forward(x, w, y), k_success);
+}
+
 TEST_F(ShimCalls, immediate_mode_offers_one_solution_of_ours) {
   std::size_t count = 0;
   ASSERT_EQ(miopenConvolutionForwardGetSolutionCount(handle_, w_, x_, convolution_, y_, &count), k_success);
