@@ -1,6 +1,5 @@
 // Runs of handles that a program profiles (MIOpenDriver -t 1): miopenGetKernelTime must speak of ours, too.
 #include <atomic>
-#include <chrono>
 #include <mutex>
 #include <unordered_map>
 
@@ -61,18 +60,14 @@ Status run_profiled(const RealLibrary& real, const Found& found, const Addresses
                     const RunOptions& options) {
   if (!is_profiled(options.handle) || real.is_capturing(options.handle))
     return run_served(real, found, addresses, options);
-  Queue stream = nullptr;
-  real.miopenGetStream(options.handle, &stream);
-  engine()->convoy_synchronize(found.served->handle, stream);
-  const auto begin = std::chrono::steady_clock::now();
-  const Status status = run_served(real, found, addresses, options);
-  engine()->convoy_synchronize(found.served->handle, stream);
-  const std::chrono::duration<float, std::milli> took = std::chrono::steady_clock::now() - begin;
+  float milliseconds = 0;
+  const Status status = time_served(real, found, addresses, options, milliseconds);
+  if (status != k_success) return status;
   float librarys = 0;
   if (real.miopenGetKernelTime(options.handle, &librarys) != k_success) librarys = 0;
   Profiles& p = profiles();
   const std::lock_guard lock(p.mutex);
-  if (const auto entry = p.times.find(options.handle); entry != p.times.end()) entry->second = {took.count(), librarys};
+  if (const auto entry = p.times.find(options.handle); entry != p.times.end()) entry->second = {milliseconds, librarys};
   return status;
 }
 

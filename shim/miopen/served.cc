@@ -88,10 +88,8 @@ Status run_served(const RealLibrary& real, const Found& found, const Addresses& 
   return status_of(status);
 }
 
-Status measure_served(const RealLibrary& real, const Found& found, const Addresses& addresses,
-                      const RunOptions& options) {
-  if (const Status status = run_served(real, found, addresses, options); status != k_success) return status;
-  if (found.served->milliseconds > 0 || real.is_capturing(options.handle)) return k_success;
+Status time_served(const RealLibrary& real, const Found& found, const Addresses& addresses, const RunOptions& options,
+                   float& milliseconds) {
   Queue stream = nullptr;
   if (const Status status = real.miopenGetStream(options.handle, &stream); status != k_success) return status;
   engine()->convoy_synchronize(found.served->handle, stream);
@@ -99,8 +97,18 @@ Status measure_served(const RealLibrary& real, const Found& found, const Address
   if (const Status status = run_served(real, found, addresses, options); status != k_success) return status;
   engine()->convoy_synchronize(found.served->handle, stream);
   const std::chrono::duration<float, std::milli> took = std::chrono::steady_clock::now() - begin;
-  found.served->milliseconds = took.count();
+  milliseconds = took.count();
   return k_success;
+}
+
+Status measure_served(const RealLibrary& real, const Found& found, const Addresses& addresses,
+                      const RunOptions& options) {
+  if (const Status status = run_served(real, found, addresses, options); status != k_success) return status;
+  if (found.served->milliseconds > 0 || real.is_capturing(options.handle)) return k_success;
+  float milliseconds = 0;
+  const Status status = time_served(real, found, addresses, options, milliseconds);
+  if (status == k_success) found.served->milliseconds = milliseconds;
+  return status;
 }
 
 }  // namespace convoy::miopen

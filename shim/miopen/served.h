@@ -45,6 +45,9 @@ struct RunOptions {
 
 // Computes on the stream of `options.handle`. The first run of an entry chooses.
 Status run_served(const RealLibrary& real, const Found& found, const Addresses& addresses, const RunOptions& options);
+// The same between two waits for the stream: the milliseconds that it takes.
+Status time_served(const RealLibrary& real, const Found& found, const Addresses& addresses, const RunOptions& options,
+                   float& milliseconds);
 // Chooses on the caller's tensors, and measures a run.
 Status measure_served(const RealLibrary& real, const Found& found, const Addresses& addresses,
                       const RunOptions& options);
