@@ -22,7 +22,7 @@ FLOORS = {
 # Outside src/: what comes through a door sees include/convoy ("public") only; sim/ stands in for foreign software and
 # knows nothing of Convoy. abi/ holds facts about others' interfaces and is everybody's.
 OUTSIDE = {"include": ("public",), "examples": ("public",), "shim": ("public", "shim", "abi"),
-           "torch": ("public", "abi"), "sim": ("sim", "abi"), "abi": ("abi",)}
+           "torch": ("torch", "public", "abi"), "sim": ("sim", "abi"), "abi": ("abi",)}
 SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp", ".cl", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 TEST_LIBRARIES = ("gtest/", "gmock/", "benchmark/")

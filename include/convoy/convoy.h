@@ -177,12 +177,38 @@ typedef struct convoy_call {
   void* workspace;  /* as in convoy_run() */
   int64_t workspace_bytes;
   void* stream; /* hipStream_t, CUstream, cl_command_queue; NULL: the default one. Nothing on cpu */
+  void* context; /* for the external of the plan: which call this is. NULL where it has none */
 } convoy_call;
 
 /* As convoy_run(), but on a GPU only queues the work on call->stream once the choice is made (by an earlier run or
  * convoy_plan_prepare()): nothing is allocated or waited for, and a graph may record it, if `workspace` is the caller's.
  * Solvers of the tiers cpu and reference compute on the host and return when done; a graph cannot record them. */
 CONVOY_API convoy_status convoy_enqueue(convoy_plan plan, const convoy_call* call);
+
+/* --- a way to compute of your own ------------------------------------------------------------------------------------ */
+
+/* A plan can have a candidate more, which you bring along: a framework's own convolution. It is tried before others of its
+ * tier, its numbers are checked, what goes wrong is remembered under `id` and `library`, and the next best computes then. */
+typedef struct convoy_external {
+  const char* id;       /* a-z, 0-9, _; stands in databases: never another's */
+  const char* library;  /* what computes, with versions and modes: whatever changes it makes old verdicts void */
+  const char* stand_in; /* solver that is tried in a child in its place, because it calls the same library; NULL: none
+                           can be had, and it is trusted */
+  convoy_tier tier;     /* CONVOY_TIER_REFERENCE is not possible */
+  double allowance;     /* relative error that is allowed beside rounding: of arithmetic that is coarse on purpose (TF32); 0 to 1 */
+  /* Computes the call of this `context` (convoy_call.context) and brings the result into `output`, memory of the call's output
+   * tensor; NULL: nobody looks at it. Only queues its work, as convoy_enqueue(). On failure writes a sentence into `message`. Called
+   * inside convoy_enqueue(), on its thread; must not throw. */
+  convoy_status (*run)(void* context, void* output, char* message, size_t capacity);
+} convoy_external;
+
+/* As convoy_plan_create(); the plan is of its own, shares no choice, cannot be prepared, and needs convoy_call.context. The
+ * texts are copied. */
+CONVOY_API convoy_status convoy_plan_create_external(convoy_plan* plan, convoy_handle handle, convoy_problem problem,
+                                                     const convoy_external* external);
+/* 1 when the plan's external serves it: you may then compute without convoy_enqueue(), and this counts as its call. If that
+ * fails, call convoy_enqueue() and let `run` report the failure: the next best computes. */
+CONVOY_API int convoy_plan_claim(convoy_plan plan);
 
 /* --- statistics ---------------------------------------------------------------------------------------------------- */
 

@@ -168,6 +168,32 @@ Result<void> check_copy(convoy_handle handle, const void* to, const void* from, 
   return {};
 }
 
+// Callers answer with any number.
+Result<void> run_external(decltype(convoy_external::run) run, void* context, void* output) {
+  std::array<char, 1024> message{};
+  const int status = number_of(run(context, output, message.data(), message.size()));
+  if (status == CONVOY_SUCCESS) return {};
+  message.back() = '\0';
+  const bool known = status > CONVOY_SUCCESS && status <= CONVOY_INTERRUPTED;
+  return fail(known ? static_cast<ErrorCode>(status) : ErrorCode::device, message.data());
+}
+
+Result<External> external_of(const convoy_external& external) {
+  if (external.id == nullptr) return null_argument("external->id");
+  if (external.library == nullptr) return null_argument("external->library");
+  if (external.run == nullptr) return null_argument("external->run");
+  if (!is_one_of_the_first(external.tier, CONVOY_TIER_REFERENCE))
+    return fail(ErrorCode::invalid_argument, "external->tier is no convoy_tier");
+  External copy;
+  copy.id = external.id;
+  copy.library = external.library;
+  copy.stand_in = external.stand_in == nullptr ? "" : external.stand_in;
+  copy.tier = static_cast<Tier>(external.tier);
+  copy.allowance = external.allowance;
+  copy.run = [run = external.run](void* context, void* output) { return run_external(run, context, output); };
+  return copy;
+}
+
 nlohmann::json statistics_to_json(const Statistics& statistics) {
   nlohmann::json tiers;
   for (std::size_t i = 0; i < k_tiers; ++i)
@@ -383,6 +409,25 @@ convoy_status convoy_plan_create(convoy_plan* plan, convoy_handle handle, convoy
   });
 }
 
+convoy_status convoy_plan_create_external(convoy_plan* plan, convoy_handle handle, convoy_problem problem,
+                                          const convoy_external* external) {
+  return convoy::guarded([&]() -> Result<void> {
+    if (plan == nullptr) return convoy::null_argument("plan");
+    *plan = nullptr;
+    if (handle == nullptr) return convoy::null_argument("handle");
+    if (problem == nullptr) return convoy::null_argument("problem");
+    if (external == nullptr) return convoy::null_argument("external");
+    CONVOY_TRY(convoy::External copy, convoy::external_of(*external));
+    CONVOY_TRY(auto convolution, handle->dispatcher->convolution(problem->problem, std::move(copy)));
+    *plan = new convoy_plan_s{std::move(convolution)};
+    return {};
+  });
+}
+
+int convoy_plan_claim(convoy_plan plan) {
+  return plan != nullptr && plan->convolution->claim() ? 1 : 0;
+}
+
 void convoy_plan_destroy(convoy_plan plan) {
   delete plan;
 }
@@ -437,7 +482,7 @@ convoy_status convoy_enqueue(convoy_plan plan, const convoy_call* call) {
     const convoy::Problem& problem = plan->convolution->problem();
     if (call->bias != nullptr && problem.direction == convoy::Direction::backward_weights)
       return convoy::fail(ErrorCode::invalid_argument, "a gradient of weights has no bias");
-    const convoy::Tensors tensors{call->x, call->w, call->y, call->bias, call->stream};
+    const convoy::Tensors tensors{call->x, call->w, call->y, call->bias, call->stream, call->context};
     CONVOY_CHECK(convoy::check_tensors(problem, tensors));
     auto result = plan->convolution->run(tensors, call->workspace, call->workspace_bytes);
     return convoy::with_hint(std::move(result), *plan->convolution);

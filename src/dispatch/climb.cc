@@ -31,6 +31,10 @@ Verdict verdict_of(Outcome outcome) {
   }
 }
 
+// One search takes some seconds. Whoever waits longer, a process group with a watchdog say, rather goes without.
+constexpr std::chrono::seconds k_search_patience{30};
+constexpr double k_too_long_ms = 2000;  // for runs of which a search would need many
+
 // What a step came to. `rung` is set when it held; `check` when the numbers were looked at, here or in the child.
 struct StepReport {
   Outcome outcome = Outcome::failed;
@@ -44,14 +48,18 @@ struct StepReport {
 
 class Climb {
  public:
-  Climb(DispatchContext& context, const Problem& problem, const Tensors& tensors, CallersWorkspace workspace)
+  Climb(DispatchContext& context, const ClimbTask& task, CallersWorkspace workspace)
       : context_(context),
         policy_(context.policy()),
-        problem_(problem),
-        ordinary_(problem.lowered()),
-        tensors_(tensors),
-        local_(lowered_tensors(problem, tensors)),
-        workspace_(workspace) {}
+        problem_(task.problem),
+        ordinary_(problem_.lowered()),
+        tensors_(task.tensors),
+        local_(lowered_tensors(problem_, tensors_)),
+        external_(task.external),
+        workspace_(workspace) {
+    if (external_ != nullptr) candidates_.push_back(external_);
+    candidates_.insert(candidates_.end(), solvers().begin(), solvers().end());
+  }
 
   ClimbResult run(const std::vector<std::string>& struck_off);
 
@@ -59,15 +67,24 @@ class Climb {
   CandidateFacts facts_of(const Solver& solver, const std::vector<std::string>& struck_off) const;
   int quarantined_kin(const Solver& solver) const;
   Result<void> check_memory() const;
+  Selection look_around(const std::vector<std::string>& struck_off);
+  bool wants_search(const Selection& selection) const;
+  void add_external_facts(CandidateFacts& facts, bool struck) const;
+  Result<void> check_soundness() const;
+  StepReport take(const Step& step, const Candidate& candidate);
   StepReport try_in_child(const Candidate& candidate);
   StepReport run_here(const Candidate& candidate);
   StepReport run_planned(const Candidate& candidate, const PlanOptions& options);
   StepReport find(const Candidate& candidate, const PlanOptions& options, StepReport found);
   bool wants_check(const Candidate& candidate) const;
-  std::optional<NumbersCheck> check() const;
-  NumbersCheck check_fully(const Tensors& on_host) const;
+  std::optional<NumbersCheck> check(const Candidate& candidate) const;
+  NumbersCheck check_fully(const Tensors& on_host, double allowance) const;
+  void hold(const Selection& selection, std::size_t candidate, StepReport report);
+  bool searches_on(const Selection& selection, std::size_t next) const;
+  void finish(const Selection& selection);
   void close(std::int64_t intent, const TrialKey& key, const StepReport& report, int signal);
-  const Solver& solver_of(const Candidate& candidate) const { return *solvers()[candidate.fact]; }
+  const Solver& solver_of(const Candidate& candidate) const { return *candidates_[candidate.fact]; }
+  bool is_external(const Candidate& candidate) const { return &solver_of(candidate) == external_; }
   PlanOptions options_of(const Candidate& candidate) const;
 
   DispatchContext& context_;
@@ -76,8 +93,17 @@ class Climb {
   const Problem ordinary_;
   const Tensors& tensors_;
   const Tensors local_;
+  const ExternalSolver* external_;
   const CallersWorkspace workspace_;
+  std::vector<const Solver*> candidates_;
   std::vector<CandidateFacts> facts_;
+  bool searching_ = false;
+  std::string failed_stand_in_;  // a solver that has just failed in a child in the external's place
+  // The rung that holds so far, while a search goes on.
+  std::size_t held_ = 0;  // its place in the selection's order
+  StepReport held_report_;
+  bool output_is_held_ = false;
+  std::vector<std::size_t> passed_;  // places of all that hold
   ClimbResult result_;
 };
 
@@ -121,9 +147,24 @@ CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::stri
   facts.quarantined_kin = quarantined_kin(solver);
   facts.passed_before = facts.strikes == 0 && context_.store().passed_before(key);
   const auto anywhere = context_.store().incidents_of_solver(key.solver, key.device, key.library);
-  facts.suspect = policy_.faults.armed(solver.id()) ||
-                  std::any_of(anywhere.begin(), anywhere.end(), [](const Incident& one) { return one.strikes > 0; });
+  const bool struck =
+      std::any_of(anywhere.begin(), anywhere.end(), [](const Incident& one) { return one.strikes > 0; });
+  facts.suspect = struck || policy_.faults.armed(solver.id());
+  if (policy_.find != FindMode::immediate) {
+    if (const auto record = newest_record(context_, problem_, solver)) facts.measured_ms = record->time_ms;
+  }
+  if (&solver == external_) add_external_facts(facts, struck);
   return facts;
+}
+
+// What the caller brought along it would have run without us: it is spared what cannot be had for it.
+void Climb::add_external_facts(CandidateFacts& facts, bool struck) const {
+  const bool restricted = policy_.strategy == Strategy::gemm || policy_.strategy == Strategy::implicit_gemm;
+  if (restricted && facts.tier == Tier::vendor) facts.refusal = "cannot be told which algorithms to use";
+  if (tensors_.context == nullptr) facts.refusal = "computes calls of its own caller only";
+  facts.trusted = external_->stand_in() == nullptr;
+  // One strike may have been a user's kill. Where no child can tell: another try here, behind its intent. Two are quarantine.
+  facts.suspect = policy_.faults.deadly(facts.solver) || (struck && !facts.trusted);
 }
 
 PlanOptions Climb::options_of(const Candidate& candidate) const {
@@ -153,12 +194,18 @@ void Climb::close(std::int64_t intent, const TrialKey& key, const StepReport& re
 }
 
 StepReport Climb::try_in_child(const Candidate& candidate) {
-  const Solver& solver = solver_of(candidate);
+  const bool external = is_external(candidate);
+  if (external && external_->stand_in() == nullptr) {
+    const std::string reason = fmt::format("no child can stand in for {}", external_->id());
+    return {Outcome::refused, reason, 0, {ErrorCode::unsupported, reason}, {}, {}};
+  }
+  const Solver& solver = external ? *external_->stand_in() : solver_of(candidate);
   const PlanOptions options = options_of(candidate);
   TrialRequest request;
   request.device = context_.device().info().name;
   request.problem = problem_.to_string();
   request.solver = solver.id();
+  if (external) request.name = external_->id();
   request.allowed = options.allowed;
   request.params = recorded_choice(context_, problem_, solver).value_or("");
   request.workspace_limit = options.workspace_limit;
@@ -168,7 +215,7 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   request.libraries = DynamicLibrary::opened();
   request.faults = policy_.faults.text();
   request.seed = 1;
-  const TrialKey key = context_.key_of(solver, problem_);
+  const TrialKey key = context_.key_of(solver_of(candidate), problem_);
   const std::int64_t intent = context_.begin_intent(key);
   const Patience patience = trial_patience(problem_, policy_, candidate.tier);
   log(LogLevel::info, "{}: {} is tried in a child, for {} s at most", problem_.to_string(), solver.id(),
@@ -197,6 +244,7 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
     context_.cancel_intent(intent);
   } else {
     close(intent, key, report, probe.signal);
+    if (external && !policy_.faults.armed(external_->id())) failed_stand_in_ = solver.id();
   }
   // A vendor's search that ends in a refusal is as long as one that does not: once is enough.
   if (report.outcome == Outcome::refused && detail.lasting && candidate.tier == Tier::vendor && !options.naive)
@@ -204,7 +252,7 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
   return report;
 }
 
-NumbersCheck Climb::check_fully(const Tensors& on_host) const {
+NumbersCheck Climb::check_fully(const Tensors& on_host, double allowance) const {
   const auto host = make_cpu_device();
   auto expected = host->allocate(ordinary_.bytes(ordinary_.output_role()));
   if (expected) {
@@ -215,10 +263,10 @@ NumbersCheck Climb::check_fully(const Tensors& on_host) const {
       case TensorRole::y: reference.y = expected->data(); break;
     }
     const auto plan = find_solver("reference")->plan(ordinary_, *host, {});
-    if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, on_host, expected->data());
+    if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, on_host, expected->data(), allowance);
   }
   log(LogLevel::warning, "{}: no memory for a full check, sampling instead", problem_.to_string());
-  return check_sampled(ordinary_, on_host, k_check_samples, 1);
+  return check_sampled(ordinary_, on_host, k_check_samples, 1, allowance);
 }
 
 bool Climb::wants_check(const Candidate& candidate) const {
@@ -227,15 +275,16 @@ bool Climb::wants_check(const Candidate& candidate) const {
 }
 
 // Nothing when the host has no room for copies of a GPU's tensors.
-std::optional<NumbersCheck> Climb::check() const {
+std::optional<NumbersCheck> Climb::check(const Candidate& candidate) const {
   const auto staged = HostTensors::download(ordinary_, context_.device(), local_, HostTensors::Output::keep);
   if (!staged) {
     log(LogLevel::warning, "{}: numbers are not checked: {}", problem_.to_string(), staged.error().message);
     return std::nullopt;
   }
   const Tensors& on_host = staged->tensors();
-  return policy_.verify == VerifyMode::full ? check_fully(on_host)
-                                            : check_sampled(ordinary_, on_host, k_check_samples, 1);
+  const double allowance = is_external(candidate) ? external_->external().allowance : 0;
+  return policy_.verify == VerifyMode::full ? check_fully(on_host, allowance)
+                                            : check_sampled(ordinary_, on_host, k_check_samples, 1, allowance);
 }
 
 // Plans, runs and checks.
@@ -264,7 +313,7 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
   if (ran) ran = context_.device().synchronize(local_.stream);
   if (!ran) return failed(ran.error());
   StepReport report{Outcome::passed, "", watch.milliseconds(), {}, std::move(rung), {}, run_watch.milliseconds()};
-  if (wants_check(candidate)) report.check = check();
+  if (wants_check(candidate)) report.check = check(candidate);
   if (report.check && !report.check->passed) {
     report.outcome = Outcome::wrong_result;
     report.reason = report.check->reason;
@@ -277,7 +326,7 @@ StepReport Climb::run_planned(const Candidate& candidate, const PlanOptions& opt
 // Looks for a faster alternative of what has just passed.
 StepReport Climb::find(const Candidate& candidate, const PlanOptions& options, StepReport found) {
   FindOptions how{options, found.run_ms, [this, &candidate]() -> std::optional<NumbersCheck> {
-                    return wants_check(candidate) ? check() : std::nullopt;
+                    return wants_check(candidate) ? check(candidate) : std::nullopt;
                   }};
   auto best = find_fastest(context_, problem_, tensors_, {std::move(found.rung), std::move(found.check)}, how);
   if (!best) return {Outcome::failed, best.error().message, found.milliseconds, best.error(), {}, {}};
@@ -308,7 +357,8 @@ StepReport Climb::run_here(const Candidate& candidate) {
     }
     // A suspect's other algorithms have not been tried in a child.
     const bool trusted = !candidate.trial && !candidate.suspect && policy_.trial != TrialMode::always;
-    const bool look = policy_.find != FindMode::immediate && !recorded && trusted && candidate.tier != Tier::reference;
+    const bool look = (searching_ || policy_.find == FindMode::dynamic_hybrid) && !recorded && trusted &&
+                      candidate.tier != Tier::reference;
     if (report.rung && look) report = find(candidate, options, std::move(report));
   }
   if (needs_intent) close(intent, key, report, 0);
@@ -333,44 +383,124 @@ Result<void> Climb::check_memory() const {
   return {};
 }
 
-ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
-  if (policy_.log_commands) {
-    // As MIOpen does it, whatever the level of other lines.
-    if (const auto line = to_driver_line(problem_)) log(LogLevel::warning, "Command [LogCmdConvolution] {}", *line);
-  }
-  // What is broken already is not ours.
+Selection Climb::look_around(const std::vector<std::string>& struck_off) {
+  facts_.clear();
+  for (const Solver* solver : candidates_) facts_.push_back(facts_of(*solver, struck_off));
+  return select(problem_, facts_, policy_, context_.on_host());
+}
+
+// Not when earlier searches have measured what serves and whatever competes with it.
+bool Climb::wants_search(const Selection& selection) const {
+  if (policy_.find != FindMode::find) return false;
+  if (!policy_.use_find_records) return true;
+  const auto unmeasured = [this](const Candidate& one) { return facts_[one.fact].measured_ms <= 0; };
+  return unmeasured(selection.order.front()) ||
+         std::any_of(selection.order.begin(), selection.order.end(),
+                     [&unmeasured](const Candidate& one) { return competes(one.tier) && unmeasured(one); });
+}
+
+// What is broken already is not ours.
+Result<void> Climb::check_soundness() const {
   auto sound = context_.device().synchronize(tensors_.stream);
   if (sound || sound.error().code != ErrorCode::invalid_argument) {
     if (auto health = context_.device().health(); !health) sound = std::move(health);
   }
   if (sound) sound = check_memory();
-  if (!sound) {
+  return sound;
+}
+
+StepReport Climb::take(const Step& step, const Candidate& candidate) {
+  const bool in_child = step.action == Action::try_in_child;
+  const CandidateFacts& facts = facts_[candidate.fact];
+  StepReport report;
+  if (!failed_stand_in_.empty() && facts.solver == failed_stand_in_) {
+    report = {Outcome::refused, fmt::format("has just failed in the place of {}", external_->id()), 0, {}, {}, {}};
+    report.error = {ErrorCode::unsupported, report.reason};
+  } else {
+    report = in_child ? try_in_child(candidate) : run_here(candidate);
+  }
+  log(LogLevel::info, "{}: {} ({}{}) {} after {:.1f} ms{}{}", problem_.to_string(), facts.solver,
+      to_string(candidate.tier), in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds,
+      report.reason.empty() ? "" : ": ", report.reason);
+  result_.attempts.push_back(
+      {facts.solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
+  return report;
+}
+
+// Keeps the faster of what holds.
+void Climb::hold(const Selection& selection, std::size_t candidate, StepReport report) {
+  passed_.push_back(candidate);
+  output_is_held_ = true;
+  if (passed_.size() > 1) {
+    const bool faster = is_faster(context_, problem_, tensors_, *held_report_.rung, *report.rung);
+    output_is_held_ = false;
+    log(LogLevel::info, "{}: {} is {} than {}", problem_.to_string(), facts_[selection.order[candidate].fact].solver,
+        faster ? "faster" : "no faster", facts_[selection.order[held_].fact].solver);
+    if (!faster) return;
+  }
+  held_ = candidate;
+  held_report_ = std::move(report);
+}
+
+// A search times own kernels against the vendor's, unless an earlier one has.
+bool Climb::searches_on(const Selection& selection, std::size_t next) const {
+  if (!searching_ || next >= selection.order.size()) return false;
+  const auto unmeasured = [this](const Candidate& one) {
+    return competes(one.tier) && !one.suspect && (facts_[one.fact].measured_ms <= 0 || !policy_.use_find_records);
+  };
+  const bool held_competes = competes(selection.order[held_].tier);
+  return held_competes && held_report_.run_ms < k_too_long_ms &&
+         std::any_of(selection.order.begin() + static_cast<std::ptrdiff_t>(next), selection.order.end(), unmeasured);
+}
+
+void Climb::finish(const Selection& selection) {
+  for (std::size_t i = 0; i < selection.order.size(); ++i) {
+    const bool holds = std::find(passed_.begin(), passed_.end(), i) != passed_.end();
+    if (i == held_ || (i < passed_.back() && !holds)) continue;
+    result_.reserves.push_back({facts_[selection.order[i].fact].solver, selection.order[i].tier});
+  }
+  result_.check = std::move(held_report_.check);
+  result_.rung = std::move(held_report_.rung);
+  if (output_is_held_) return;
+  // Whoever lost wrote last.
+  if (auto again = result_.rung->run(context_, local_, workspace_.data, workspace_.bytes); !again) {
+    result_.error = again.error();
+    result_.rung.reset();
+  }
+}
+
+ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
+  if (policy_.log_commands) {
+    // As MIOpen does it, whatever the level of other lines.
+    if (const auto line = to_driver_line(problem_)) log(LogLevel::warning, "Command [LogCmdConvolution] {}", *line);
+  }
+  if (const auto sound = check_soundness(); !sound) {
     result_.error = sound.error();
     return std::move(result_);
   }
-  for (const Solver* solver : solvers()) facts_.push_back(facts_of(*solver, struck_off));
-  const Selection selection = select(problem_, facts_, policy_, context_.on_host());
+  Selection selection = look_around(struck_off);
+  std::optional<Descriptor> turn;
+  if (wants_search(selection)) {
+    turn = context_.store().take_search_turn(k_search_patience);
+    searching_ = turn.has_value();
+    if (!searching_) log(LogLevel::info, "{}: another process searches; this one goes without", problem_.to_string());
+    selection = look_around(struck_off);  // what another has found meanwhile
+  }
   for (const Rejection& no : selection.rejected) {
     if (facts_[no.fact].elsewhere) continue;
     result_.attempts.push_back({facts_[no.fact].solver, facts_[no.fact].tier, no.outcome, no.reason, 0, false});
   }
   std::vector<StepResult> done;
   for (Step step = next_step(selection, done); step.action != Action::give_up; step = next_step(selection, done)) {
+    if (!passed_.empty() && !searches_on(selection, step.candidate)) break;
     const Candidate& candidate = selection.order[step.candidate];
-    const bool in_child = step.action == Action::try_in_child;
-    StepReport report = in_child ? try_in_child(candidate) : run_here(candidate);
+    if (!passed_.empty() && !competes(candidate.tier)) break;
+    StepReport report = take(step, candidate);
     done.push_back({step, report.outcome});
-    const std::string& solver = facts_[candidate.fact].solver;
-    log(LogLevel::info, "{}: {} ({}{}) {} after {:.1f} ms{}{}", problem_.to_string(), solver, to_string(candidate.tier),
-        in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds,
-        report.reason.empty() ? "" : ": ", report.reason);
-    result_.attempts.push_back({solver, candidate.tier, report.outcome, report.reason, report.milliseconds, in_child});
+    if (step.action == Action::run_here) output_is_held_ = false;
     if (report.rung) {
-      for (std::size_t i = step.candidate + 1; i < selection.order.size(); ++i)
-        result_.reserves.push_back({facts_[selection.order[i].fact].solver, selection.order[i].tier});
-      result_.rung = std::move(report.rung);
-      result_.check = std::move(report.check);
-      return std::move(result_);
+      hold(selection, step.candidate, std::move(report));
+      continue;
     }
     result_.error = std::move(report.error);
     // The caller's stream is as wrong for all others.
@@ -378,18 +508,21 @@ ClimbResult Climb::run(const std::vector<std::string>& struck_off) {
     // Nobody else can compute on a device that is lost, and none of them is to blame.
     if (const auto health = context_.device().health(); !health) {
       result_.error = health.error();
+      passed_.clear();
       break;
     }
   }
-  if (result_.error.message.empty()) result_.error = {ErrorCode::unsupported, "no solver is left for this problem"};
+  if (!passed_.empty()) finish(selection);
+  if (!result_.rung && result_.error.message.empty())
+    result_.error = {ErrorCode::unsupported, "no solver is left for this problem"};
   return std::move(result_);
 }
 
 }  // namespace
 
-ClimbResult climb_ladder(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                         const std::vector<std::string>& struck_off, CallersWorkspace workspace) {
-  return Climb(context, problem, tensors, workspace).run(struck_off);
+ClimbResult climb_ladder(DispatchContext& context, const ClimbTask& task, const std::vector<std::string>& struck_off,
+                         CallersWorkspace workspace) {
+  return Climb(context, task, workspace).run(struck_off);
 }
 
 }  // namespace convoy

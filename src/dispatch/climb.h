@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "dispatch/external.h"
 #include "dispatch/ladder.h"
 #include "dispatch/rung.h"
 #include "solvers/numbers.h"
@@ -20,6 +21,13 @@ struct ClimbResult {
   std::optional<NumbersCheck> check;  // of the rung that holds, when it was checked
 };
 
+// What is climbed for.
+struct ClimbTask {
+  const Problem& problem;
+  const Tensors& tensors;
+  const ExternalSolver* external = nullptr;  // one more candidate, before those of its tier
+};
+
 struct CallersWorkspace {
   void* data = nullptr;
   std::int64_t bytes = 0;
@@ -27,7 +35,7 @@ struct CallersWorkspace {
 
 // Leaves the right numbers in the output tensor. `struck_off`: solvers not to use. ErrorCode::invalid_argument: the caller's
 // stream or context is at fault.
-ClimbResult climb_ladder(DispatchContext& context, const Problem& problem, const Tensors& tensors,
-                         const std::vector<std::string>& struck_off, CallersWorkspace workspace = {});
+ClimbResult climb_ladder(DispatchContext& context, const ClimbTask& task, const std::vector<std::string>& struck_off,
+                         CallersWorkspace workspace = {});
 
 }  // namespace convoy

@@ -76,7 +76,7 @@ void Convolution::note_failure(const Rung& failed, const Error& error) {
 // `keep`: later calls use the rung that holds.
 Result<void> Convolution::climb(const Tensors& tensors, CallersWorkspace workspace,
                                 const std::vector<std::string>& struck_off, bool keep) {
-  ClimbResult result = climb_ladder(*context_, problem_, tensors, struck_off, workspace);
+  ClimbResult result = climb_ladder(*context_, {problem_, tensors, external_.get()}, struck_off, workspace);
   const std::lock_guard lock(report_mutex_);
   report_.attempts.insert(report_.attempts.end(), result.attempts.begin(), result.attempts.end());
   if (!result.rung) return tl::unexpected<Error>(std::move(result.error));
@@ -95,7 +95,16 @@ Result<void> Convolution::climb(const Tensors& tensors, CallersWorkspace workspa
   return {};
 }
 
+bool Convolution::claim() {
+  const Rung* rung = ready_.load(std::memory_order_acquire);
+  if (rung == nullptr || &rung->solver() != external_.get()) return false;
+  calls_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 Result<void> Convolution::prepare() {
+  if (external_ != nullptr)
+    return fail(ErrorCode::unsupported, "what the caller brought along needs a call: the first run chooses");
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};
   const std::lock_guard climbing(climb_mutex_);
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};

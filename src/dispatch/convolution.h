@@ -19,6 +19,11 @@ class Convolution {
   // `problem` has passed validate().
   Convolution(std::shared_ptr<DispatchContext> context, const Problem& problem)
       : context_(std::move(context)), problem_(problem) {}
+  // With a candidate that the caller brings along; it has passed validate().
+  Convolution(std::shared_ptr<DispatchContext> context, const Problem& problem, External external)
+      : context_(std::move(context)),
+        problem_(problem),
+        external_(std::make_unique<ExternalSolver>(std::move(external))) {}
 
   const Problem& problem() const { return problem_; }
   Device& device() const { return context_->device(); }
@@ -30,6 +35,8 @@ class Convolution {
 
   // Climbs on random tensors of our own if nothing has run yet, so that workspace_bytes() and report() mean something.
   Result<void> prepare();
+  // True when what the caller brought along serves: it may compute without us, which is counted as a call here.
+  bool claim();
   // Bytes that spare run() the use of its own memory; 0 before prepare() or the first run().
   std::int64_t workspace_bytes() const;
 
@@ -56,6 +63,7 @@ class Convolution {
 
   std::shared_ptr<DispatchContext> context_;
   Problem problem_;
+  const std::unique_ptr<ExternalSolver> external_;  // null: none
   std::atomic<const Rung*> ready_{nullptr};
   std::atomic<std::int64_t> calls_{0};
   std::mutex climb_mutex_;                    // held while climbing, which may take as long as a trial

@@ -41,11 +41,21 @@ Result<std::shared_ptr<Convolution>> Dispatcher::convolution(const Problem& prob
   return slot;
 }
 
+Result<std::shared_ptr<Convolution>> Dispatcher::convolution(const Problem& problem, External external) {
+  CONVOY_CHECK(validate(problem));
+  CONVOY_CHECK(validate(external));
+  auto made = std::make_shared<Convolution>(context_, problem, std::move(external));
+  const std::unique_lock lock(mutex_);
+  with_externals_.push_back(made);
+  return made;
+}
+
 Statistics Dispatcher::statistics() const {
   std::vector<std::shared_ptr<Convolution>> convolutions;
   {
     const std::shared_lock lock(mutex_);
     for (const auto& [problem, convolution] : cache_) convolutions.push_back(convolution);
+    convolutions.insert(convolutions.end(), with_externals_.begin(), with_externals_.end());
   }
   std::vector<ProblemStatistics> per_problem;
   for (const auto& convolution : convolutions) per_problem.push_back(convolution->statistics());

@@ -24,6 +24,9 @@ class Dispatcher {
   // An Error when the problem is not valid.
   Result<std::shared_ptr<Convolution>> convolution(const Problem& problem);
 
+  // One of the caller's own, with a candidate that it brings along; not shared. Thread-safe.
+  Result<std::shared_ptr<Convolution>> convolution(const Problem& problem, External external);
+
   DispatchContext& context() { return *context_; }
   Statistics statistics() const;
 
@@ -31,6 +34,7 @@ class Dispatcher {
   std::shared_ptr<DispatchContext> context_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<Problem, std::shared_ptr<Convolution>, ProblemHash> cache_;
+  std::vector<std::shared_ptr<Convolution>> with_externals_;
 };
 
 }  // namespace convoy

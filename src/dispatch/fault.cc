@@ -83,6 +83,8 @@ Result<void> parse_condition(std::string_view condition, Fault& fault) {
   return {};
 }
 
+constexpr std::string_view k_torch = "torch";  // the one external that there is: no solver of ours
+
 Result<Fault> parse_fault(std::string_view text) {
   Fault fault;
   fault.text = text;
@@ -99,13 +101,15 @@ Result<Fault> parse_fault(std::string_view text) {
                     "nan, oom, compile, silent",
                     text));
   }
-  if (solver != "*" && (find_solver(solver) == nullptr || solver == "reference")) {
+  const bool external = solver == k_torch;
+  if (solver != "*" && !external && (find_solver(solver) == nullptr || solver == "reference")) {
     std::string ids;
     for (const Solver* one : solvers()) {
       if (one->id() != "reference") ids += fmt::format("{}, ", one->id());
     }
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("fault '{}' names no solver that can be made to fail; use {}or * for all", text, ids));
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("fault '{}' names no solver that can be made to fail; use {}{} or * for all", text, ids, k_torch));
   }
   fault.solver = solver;
   fault.kind = known->second;
@@ -176,6 +180,13 @@ bool FaultPlan::armed(std::string_view solver_id) const {
   return !label(solver_id).empty();
 }
 
+bool FaultPlan::deadly(std::string_view solver_id) const {
+  return std::any_of(faults_.begin(), faults_.end(), [solver_id](const Fault& fault) {
+    const bool named = fault.solver == "*" ? solver_id != "reference" : fault.solver == solver_id;
+    return named && (fault.kind == FaultKind::hang || fault.kind == FaultKind::crash);
+  });
+}
+
 const Fault* FaultPlan::find(std::string_view solver_id, const Problem& problem) const {
   for (const Fault& fault : faults_) {
     if (fault.matches(solver_id, problem)) return &fault;
@@ -206,8 +217,9 @@ Result<FaultPlan> parse_faults(std::string_view text) {
 }
 
 Result<std::unique_ptr<Plan>> plan_with_faults(const Solver& solver, const Problem& problem, Device& device,
-                                               const PlanOptions& options, const FaultPlan& faults) {
-  const Fault* fault = faults.find(solver.id(), problem);
+                                               const PlanOptions& options, const FaultPlan& faults,
+                                               std::string_view name) {
+  const Fault* fault = faults.find(name.empty() ? solver.id() : name, problem);
   if (fault != nullptr && fault->kind == FaultKind::compile) {
     return fail(ErrorCode::device, "injected: the kernel does not compile");
   }

@@ -2,7 +2,7 @@
 //
 //   spec  := fault { "," fault }
 //   fault := solver ":" kind [ "@" variable operator number ]
-//   solver: an id, or * for every solver but the reference, which nothing can disarm
+//   solver: an id, torch for PyTorch's own path, or * for every solver but the reference, which nothing can disarm
 //   kind:  error hang crash wrong nan oom compile silent
 //   variable: n c d h w k g, or hw for the larger of h and w;  operator: > < = >= <=
 //
@@ -39,6 +39,8 @@ class FaultPlan {
  public:
   // True when any fault names the solver, for whichever problems.
   bool armed(std::string_view solver_id) const;
+  // The same for faults that no process survives: hang and crash.
+  bool deadly(std::string_view solver_id) const;
   // The first fault that hits this solver on this problem, or null.
   const Fault* find(std::string_view solver_id, const Problem& problem) const;
   // The faults that name the solver, for its name in the ledger; empty when none do.
@@ -54,8 +56,10 @@ class FaultPlan {
 // An Error quotes the part that was not understood and lists what is accepted.
 Result<FaultPlan> parse_faults(std::string_view text);
 
-// Plans with the fault of `faults` for this solver and problem, if any, built in.
+// Plans with the fault of `faults` for this solver and problem, if any, built in. `name`, if given, is what the faults call
+// the solver.
 Result<std::unique_ptr<Plan>> plan_with_faults(const Solver& solver, const Problem& problem, Device& device,
-                                               const PlanOptions& options, const FaultPlan& faults);
+                                               const PlanOptions& options, const FaultPlan& faults,
+                                               std::string_view name = {});
 
 }  // namespace convoy

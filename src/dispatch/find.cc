@@ -37,8 +37,10 @@ class Contest {
   }
 
   double time_once(const Rung& rung) {
-    const auto milliseconds = context_.device().measure(tensors_.stream, [&]() -> Result<void> {
-      for (int i = 0; i < repeats_; ++i) CONVOY_CHECK(rung.run(context_, tensors_));
+    Tensors tensors = tensors_;
+    tensors.discard = true;
+    const auto milliseconds = context_.device().measure(tensors.stream, [&]() -> Result<void> {
+      for (int i = 0; i < repeats_; ++i) CONVOY_CHECK(rung.run(context_, tensors));
       return {};
     });
     return milliseconds ? *milliseconds / repeats_ : 1e300;
@@ -152,7 +154,7 @@ void record(DispatchContext& context, const Problem& problem, const Rung& rung, 
 
 }  // namespace
 
-std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver) {
+std::optional<FindRecord> newest_record(DispatchContext& context, const Problem& problem, const Solver& solver) {
   if (!context.policy().use_find_records) return std::nullopt;
   const std::string library = context.library_of(solver);
   std::optional<FindRecord> newest;
@@ -160,8 +162,23 @@ std::optional<std::string> recorded_choice(DispatchContext& context, const Probl
     if (found.solver != solver.id() || found.library != library) continue;
     if (!newest || found.measured_at > newest->measured_at) newest = std::move(found);
   }
+  return newest;
+}
+
+std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver) {
+  auto newest = newest_record(context, problem, solver);
   if (!newest) return std::nullopt;
   return std::move(newest->params);
+}
+
+bool is_faster(DispatchContext& context, const Problem& problem, const Tensors& tensors, const Rung& holder,
+               const Rung& challenger) {
+  const Tensors local = lowered_tensors(problem, tensors);
+  Contest contest(context, local, holder);
+  const auto [holder_ms, challenger_ms] = contest.time_pairs(holder, challenger);
+  record(context, problem, holder, holder_ms);
+  record(context, problem, challenger, challenger_ms);
+  return challenger_ms < k_worth_switching * holder_ms;
 }
 
 Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
@@ -179,6 +196,8 @@ Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem
   const Tensors local = lowered_tensors(problem, tensors);
   Alternatives alternatives(context, ordinary, *first.rung, find.plan);
   const Stopwatch total;
+  // Nothing to compare, and in this mode nobody reads the time.
+  if (alternatives.size() == 0 && context.policy().find == FindMode::dynamic_hybrid) return first;
   Contest contest(context, local, *first.rung);
   FindResult best = std::move(first);
   double best_ms = contest.time(*best.rung);

@@ -28,7 +28,14 @@ struct FindOptions {
 Result<FindResult> find_fastest(DispatchContext& context, const Problem& problem, const Tensors& tensors,
                                 FindResult first, const FindOptions& find);
 
-// The choice of the newest record for this problem and solver, "" for the solver's own.
+// The newest record for this problem and solver.
+std::optional<FindRecord> newest_record(DispatchContext& context, const Problem& problem, const Solver& solver);
+// Its choice, "" for the solver's own.
 std::optional<std::string> recorded_choice(DispatchContext& context, const Problem& problem, const Solver& solver);
+
+// Times two rungs that have passed in alternating runs, records both, and says whether `challenger` is worth switching to.
+// The output is anybody's afterwards.
+bool is_faster(DispatchContext& context, const Problem& problem, const Tensors& tensors, const Rung& holder,
+               const Rung& challenger);
 
 }  // namespace convoy

@@ -51,10 +51,15 @@ AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
 
 namespace {
 
+// A GPU vendor's library: it may hang the card. What the caller brought along it would have called without us.
+bool is_foreign(const CandidateFacts& facts, Tier tier, bool on_host) {
+  return tier == Tier::vendor && !on_host && !facts.trusted;
+}
+
 bool needs_trial(const CandidateFacts& facts, Tier tier, const Policy& policy, bool on_host) {
   if (tier == Tier::reference || facts.passed_before || policy.trial == TrialMode::never) return false;
   if (policy.trial == TrialMode::always) return true;
-  return facts.suspect || (tier == Tier::vendor && !on_host);
+  return facts.suspect || is_foreign(facts, tier, on_host);
 }
 
 std::optional<Rejection> reject(std::size_t index, const CandidateFacts& facts, const Policy& policy) {
@@ -69,6 +74,21 @@ std::optional<Rejection> reject(std::size_t index, const CandidateFacts& facts, 
                      fmt::format("in quarantine on {} other problems of this kind", facts.quarantined_kin)};
   }
   return std::nullopt;
+}
+
+// Among themselves; the places of the others stay.
+void sort_measured(std::span<const CandidateFacts> facts, std::vector<Candidate>& order) {
+  std::vector<std::size_t> places;
+  std::vector<Candidate> measured;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (!competes(order[i].tier) || facts[order[i].fact].measured_ms <= 0) continue;
+    places.push_back(i);
+    measured.push_back(order[i]);
+  }
+  std::stable_sort(measured.begin(), measured.end(), [facts](const Candidate& a, const Candidate& b) {
+    return facts[a.fact].measured_ms < facts[b.fact].measured_ms;
+  });
+  for (std::size_t i = 0; i < places.size(); ++i) order[places[i]] = measured[i];
 }
 
 }  // namespace
@@ -93,12 +113,13 @@ Selection select(const Problem& problem, std::span<const CandidateFacts> facts, 
       continue;
     }
     const bool trial = needs_trial(facts[i], tier, policy, on_host);
-    // A GPU vendor's library may hang the card: where no child can try it, it is not tried at all.
-    const bool suspect = facts[i].suspect || (trial && tier == Tier::vendor && !on_host);
+    // Where no child can try what may hang the card, it is not tried at all.
+    const bool suspect = facts[i].suspect || (trial && is_foreign(facts[i], tier, on_host));
     selection.order.push_back({i, tier, allowed, trial, suspect});
   }
   std::stable_sort(selection.order.begin(), selection.order.end(),
                    [](const Candidate& a, const Candidate& b) { return a.tier < b.tier; });
+  sort_measured(facts, selection.order);
   return selection;
 }
 

@@ -3,7 +3,8 @@
 //
 // Order is by tier (vendor, own, generic, cpu, reference), within a tier as solvers.inc has it. The reference is always
 // there and always last. On the host device the vendor's library (oneDNN) is also the cpu tier: a strategy that excludes
-// vendors moves it there instead of throwing it out.
+// vendors moves it there instead of throwing it out. Vendor and own solvers that a search has measured on this problem stand in
+// the order of their times.
 #pragma once
 
 #include <span>
@@ -29,6 +30,8 @@ struct CandidateFacts {
   int quarantined_kin = 0;     // other problem classes of this kind in quarantine
   bool passed_before = false;  // exactly this problem, device and library
   bool suspect = false;        // an incident of this solver anywhere on this device, or an armed fault
+  bool trusted = false;        // brought along by the caller, and no child can stand in for it
+  double measured_ms = 0;      // by an earlier search; 0: none
 };
 
 struct Candidate {
@@ -49,6 +52,11 @@ struct Selection {
   std::vector<Candidate> order;
   std::vector<Rejection> rejected;
 };
+
+// Whether solvers of that tier are compared with those of others by their times.
+constexpr bool competes(Tier tier) {
+  return tier == Tier::vendor || tier == Tier::own;
+}
 
 // Why the strategy leaves a tier out; nothing when it does not.
 std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, const Policy& policy);

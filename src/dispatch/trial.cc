@@ -64,7 +64,7 @@ std::string try_request(const TrialRequest& request, void (*phase)(std::string_v
   PlanOptions options{request.allowed, request.params, request.workspace_limit, request.threads};
   options.naive = request.naive;
   options.deterministic = request.deterministic;
-  auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults);
+  auto plan = plan_with_faults(*solver, ordinary, **device, options, *faults, request.name);
   if (!plan) {
     const bool lasting = plan.error().code == ErrorCode::unsupported;
     return verdict_line(verdict_of(plan.error()), {0, 0, plan.error().message, lasting});
@@ -95,6 +95,7 @@ std::string TrialRequest::to_line() const {
   return dump_line({{"device", device},
                     {"problem", problem},
                     {"solver", solver},
+                    {"name", name},
                     {"allowed", allowed},
                     {"params", params},
                     {"workspace_limit", workspace_limit},
@@ -113,6 +114,7 @@ Result<TrialRequest> parse_trial_request(std::string_view line) {
     json.at("device").get_to(request.device);
     json.at("problem").get_to(request.problem);
     json.at("solver").get_to(request.solver);
+    json.at("name").get_to(request.name);
     json.at("allowed").get_to(request.allowed);
     json.at("params").get_to(request.params);
     json.at("workspace_limit").get_to(request.workspace_limit);

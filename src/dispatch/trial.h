@@ -19,6 +19,7 @@ struct TrialRequest {
   std::string device;   // name for open_device()
   std::string problem;  // canonical, as the user has it (transposed stays transposed)
   std::string solver;
+  std::string name;  // under which faults know it; empty: the solver's own
   AlgorithmSet allowed = k_all_algorithms;
   std::string params;
   std::int64_t workspace_limit = 0;

@@ -245,10 +245,11 @@ void fill_poison(void* data, std::int64_t bytes) {
   std::memset(data, 0xff, static_cast<std::size_t>(bytes));
 }
 
-NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed) {
+NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed,
+                           double allowance) {
   constexpr std::int64_t k_products = 1'000'000'000;
   NumbersCheck check;
-  check.tolerance = tolerance_of(problem);
+  check.tolerance = tolerance_of(problem) + allowance;
   const Geometry geometry = geometry_of(problem);
   const Dtype dtype = geometry.output_dtype;
   const std::int64_t affordable =
@@ -275,9 +276,9 @@ NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int s
   return check;
 }
 
-NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected) {
+NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected, double allowance) {
   NumbersCheck check;
-  check.tolerance = tolerance_of(problem);
+  check.tolerance = tolerance_of(problem) + allowance;
   const Geometry geometry = geometry_of(problem);
   const Dtype dtype = geometry.output_dtype;
   const std::int64_t elements = problem.elements(problem.output_role());

@@ -58,11 +58,12 @@ struct NumbersCheck {
 //
 // Compares about `samples` elements of the output, spread over it with its first and last, with their
 // definition. `problem` must be ordinary (lowered()). Samples get fewer where one costs much (wrw of large
-// images): about 10^9 products.
-NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed);
+// images): about 10^9 products. `allowance` is added to the tolerance.
+NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed,
+                           double allowance = 0);
 
 // Compares every element with `expected`, a second output tensor of the same strides computed by the
 // reference solver.
-NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected);
+NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected, double allowance = 0);
 
 }  // namespace convoy

@@ -73,6 +73,10 @@ struct Tensors {
   const void* bias = nullptr;
   // What the call is queued on, where the device has streams.
   Stream stream = nullptr;
+  // Of the caller that brought a solver along (dispatch/external.h): which call this is.
+  void* context = nullptr;
+  // Nobody will look at the output: such a solver need not bring it where it belongs.
+  bool discard = false;
 };
 
 // A planned convolution. run() may be called from several threads at once, each with a workspace of its own.

@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "base/settings.h"
 #include "base/verdict.h"
@@ -131,6 +132,9 @@ class Store {
   virtual std::vector<FindRecord> find_records(std::string_view problem, std::string_view device) = 0;
   // Replaces the record of the same (problem, device, library, solver, params). `measured_at` 0 means now.
   virtual void put_find(const FindRecord& record) = 0;
+  // The right to search, one process at a time: several that meet the same problem at once would all measure it, each
+  // disturbed by the others. Nothing when another still searches after `patience`. What cannot be locked is ours.
+  virtual std::optional<Descriptor> take_search_turn(std::chrono::milliseconds patience) = 0;
 
   // --- cache: compiled programs ---
   // The machine code that was put, bit for bit, or nothing: a damaged one is removed and counts as none.

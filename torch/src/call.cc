@@ -1,0 +1,65 @@
+// Implementation of call.h.
+#include "call.h"
+
+#include <ATen/ops/_convolution_native.h>
+#include <ATen/ops/convolution_backward_native.h>
+#include <dlfcn.h>
+
+namespace convoy::pytorch {
+namespace {
+
+thread_local int g_depth = 0;
+
+// The interposer in front of MIOpen, where it is loaded, too, would serve what PyTorch asks MIOpen for here.
+using PassThrough = void (*)(int);
+PassThrough pass_through() {
+  static const auto function = reinterpret_cast<PassThrough>(dlsym(RTLD_DEFAULT, "convoy_miopen_pass_through"));
+  return function;
+}
+
+class Inside {
+ public:
+  Inside() { count(1); }
+  ~Inside() { count(-1); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  static void count(int step) {
+    g_depth += step;
+    if (pass_through() != nullptr) pass_through()(step);
+  }
+};
+
+}  // namespace
+
+Switches current_switches() {
+  const auto& context = at::globalContext();
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
+  const bool allow_tf32 = context.allowTF32CuDNN(at::Float32Op::CONV);
+#else
+  const bool allow_tf32 = context.allowTF32CuDNN();
+#endif
+  return {context.benchmarkCuDNN(), context.deterministicCuDNN() || context.deterministicAlgorithms(),
+          context.userEnabledCuDNN(), allow_tf32};
+}
+
+bool inside_plain() {
+  return g_depth > 0;
+}
+
+at::Tensor plain_forward(const Call& call, const OptionalTensor& bias) {
+  const Inside inside;
+  return at::native::_convolution(call.input, call.weight, bias, call.stride, call.padding, call.dilation,
+                                  call.transposed, call.output_padding, call.groups, call.switches.benchmark,
+                                  call.switches.deterministic, call.switches.cudnn_enabled, call.switches.allow_tf32);
+}
+
+ThreeTensors plain_backward(const Call& call, const Gradients& gradients) {
+  const Inside inside;
+  return at::native::convolution_backward(gradients.grad_output, call.input, call.weight, gradients.bias_sizes,
+                                          call.stride, call.padding, call.dilation, call.transposed,
+                                          call.output_padding, call.groups, gradients.mask);
+}
+
+}  // namespace convoy::pytorch

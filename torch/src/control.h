@@ -1,0 +1,27 @@
+// The C functions of libconvoy_torch.so: for Python's ctypes and for convoy/torch.h. None throws; texts are UTF-8.
+#pragma once
+
+#define CONVOY_TORCH_API extern "C" __attribute__((visibility("default")))
+
+// "0.1.0", and the PyTorch that this was built for: "1.13.1".
+CONVOY_TORCH_API const char* convoy_torch_version();
+CONVOY_TORCH_API const char* convoy_torch_built_for();
+// Serves the process's convolutions from now on. `settings`: lines "key=value" (docs/settings.md). 0, or 1: what is wrong stands in
+// convoy_torch_last_error(), and everything is as it was. May be called again, with other settings, too.
+CONVOY_TORCH_API int convoy_torch_enable(const char* settings);
+CONVOY_TORCH_API void convoy_torch_disable();
+CONVOY_TORCH_API int convoy_torch_is_enabled();
+// The settings of the last enable(), "" before it.
+CONVOY_TORCH_API const char* convoy_torch_settings();
+// What this thread computes from here to leave() is served though nothing is enabled, gradients included, wherever they are computed.
+// `layer` >= 0: counted for that layer. Nests. 1: cannot be served (convoy_torch_last_error()); leave() is to be called all the same.
+CONVOY_TORCH_API int convoy_torch_enter(long long layer);
+CONVOY_TORCH_API void convoy_torch_leave();
+// JSON into `buffer` if it holds `capacity` bytes; returns the bytes needed, the final zero included.
+CONVOY_TORCH_API long long convoy_torch_statistics(char* buffer, long long capacity);
+// Counts of calls, of what was handed through and of layers begin anew; what the engine knows of problems stays.
+CONVOY_TORCH_API void convoy_torch_reset_statistics();
+// Why the last call of this thread failed; "" when none did.
+CONVOY_TORCH_API const char* convoy_torch_last_error();
+// Called with a device's index when its memory runs out, before the second try: torch.cuda.empty_cache(). Null: none.
+CONVOY_TORCH_API void convoy_torch_set_empty_cache(void (*function)(int device));

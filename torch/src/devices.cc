@@ -1,0 +1,66 @@
+// Implementation of devices.h.
+#include "devices.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+
+#include <atomic>
+
+namespace convoy::pytorch {
+namespace {
+
+std::atomic<void (*)(int)> g_empty_cache{nullptr};
+
+// c10::cuda::CUDAStream::stream(), of a class whose one member is a c10::Stream. Its header needs CUDA's own; its name is the
+// same from PyTorch 1.13 to 2.11. ROCm's builds have it as HIPStream, newer ones under CUDA's name.
+using NativeStream = void* (*)(const c10::Stream*);
+
+NativeStream find_native_stream() {
+  for (const char* file : {"libc10_cuda.so", "libc10_hip.so"}) {
+    void* library = dlopen(file, RTLD_NOW | RTLD_NOLOAD);
+    if (library == nullptr) continue;
+    for (const char* name : {"_ZNK3c104cuda10CUDAStream6streamEv", "_ZNK3c103hip9HIPStream6streamEv"}) {
+      if (void* function = dlsym(library, name)) return reinterpret_cast<NativeStream>(function);
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_rocm() {
+  static const bool yes = dlopen("libc10_hip.so", RTLD_NOW | RTLD_NOLOAD) != nullptr;
+  return yes;
+}
+
+std::string engine_device(at::DeviceType type, std::int64_t index) {
+  if (type == at::kCPU) return "cpu";
+  return (is_rocm() ? "hip:" : "cuda:") + std::to_string(index);
+}
+
+void* current_stream(const at::Device& device) {
+  if (device.is_cpu()) return nullptr;
+  static const NativeStream native = find_native_stream();
+  TORCH_CHECK(native != nullptr, "Convoy: this PyTorch has no c10::cuda::CUDAStream::stream()");
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  const c10::Stream stream = guard.getStream(device);
+  return native(&stream);
+}
+
+std::string library_of(at::DeviceType type) {
+  std::string name = "torch " TORCH_VERSION;
+  if (type == at::kCPU) return name;
+  if (is_rocm()) return name + " miopen";
+  if (at::Context::hasCuDNN()) name += " cudnn " + std::to_string(at::Context::versionCuDNN());
+  return name;
+}
+
+void set_empty_cache(void (*function)(int device)) {
+  g_empty_cache = function;
+}
+
+void empty_cache(const at::Device& device) {
+  if (const auto function = g_empty_cache.load(); function != nullptr && device.is_cuda()) function(device.index());
+}
+
+}  // namespace convoy::pytorch
