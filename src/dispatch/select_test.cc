@@ -86,6 +86,27 @@ TEST(Select, algorithm_switches_and_strategies_restrict_the_vendor) {
   EXPECT_EQ(order_of(select(sized(9), facts, policy, false), facts), "reference");
 }
 
+TEST(Select, measured_times_order_vendor_and_own_solvers) {
+  auto facts = gpu_facts();
+  const auto order = [&facts] { return order_of(select(sized(64), facts, Policy{}, false), facts); };
+  facts[3].measured_ms = 1;
+  EXPECT_EQ(order(), "miopen? igemm direct slow reference") << "one time compares with nothing";
+  facts[1].measured_ms = 2;
+  facts[2].measured_ms = 0.5;
+  EXPECT_EQ(order(), "igemm miopen? direct slow reference") << "a generic solver does not compete";
+  facts[1].measured_ms = 0.9;
+  EXPECT_EQ(order(), "miopen? igemm direct slow reference");
+}
+
+TEST(Select, what_the_caller_brought_along_is_trusted) {
+  auto facts = gpu_facts();
+  facts[1].trusted = true;
+  const auto order = [&facts] { return order_of(select(sized(64), facts, Policy{}, false), facts); };
+  EXPECT_EQ(order(), "miopen igemm direct slow reference");
+  facts[1].suspect = true;
+  EXPECT_EQ(order(), "miopen? igemm direct slow reference");
+}
+
 TEST(Select, records_decide_on_trial_and_quarantine) {
   auto facts = gpu_facts();
   Policy policy;
