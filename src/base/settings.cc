@@ -31,8 +31,8 @@ constexpr SettingRow k_rows[] = {
     // key, environment, kind, fallback, choices, minimum, maximum, meaning
     {"strategy", "CONVOY_STRATEGY", choice, "auto", "auto|implicit_gemm|gemm|selective|cpu|vendor", 0, 0,
      "Which solvers are tried, and in which order; auto takes the fastest that proves right."},
-    {"size_threshold", "CONVOY_SIZE_THRESHOLD", integer, "42", "", 1, 1'000'000'000,
-     "For strategy selective: the largest spatial size, in elements along one side, that is left to the vendor's library."},
+    {"size_threshold", "CONVOY_SIZE_THRESHOLD", integer, "42", "", 0, 1'000'000'000,
+     "For strategy selective: the largest spatial size, in elements along one side, that is left to the vendor's library; 0 leaves it nothing."},
     {"find", "CONVOY_FIND", choice, "auto", "auto|find|dynamic_hybrid|immediate", 0, 0,
      "Measure all alternatives (find), those that need no compilation (dynamic_hybrid), or none (immediate); auto does what MIOPEN_FIND_MODE says, else dynamic_hybrid."},
     {"verify", "CONVOY_VERIFY", choice, "sample", "off|sample|full", 0, 0,

@@ -208,7 +208,7 @@ TEST_F(SettingsTest, Integers) {
   Settings settings;
   EXPECT_TRUE(settings.set("size_threshold", " 1000000000 "));
   EXPECT_EQ(settings.integer("size_threshold"), 1'000'000'000);
-  for (const char* bad : {"", "0", "1000000001", "-7", "4.5", "7x", "+7", "99999999999999999999"}) {
+  for (const char* bad : {"", "-1", "1000000001", "-7", "4.5", "7x", "+7", "99999999999999999999"}) {
     EXPECT_FALSE(settings.set("size_threshold", bad)) << bad;
   }
   EXPECT_EQ(settings.integer("size_threshold"), 1'000'000'000);
