@@ -13,7 +13,10 @@ import threading
 _NAME = "libconvoy_torch.so"
 _BUILD_FILE = "_build.json"
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_CURE = "build Convoy with this Python ('cmake --build build --target convoy_torch'), or set CONVOY_TORCH_LIBRARY to its path"
+_CURE = (
+    f"build Convoy for this Python (cmake -B build -DCONVOY_TORCH_PYTHON={sys.executable}; cmake --build build), "
+    "or set CONVOY_TORCH_LIBRARY to the path of one that is"
+)
 
 _EmptyCache = ctypes.CFUNCTYPE(None, ctypes.c_int)
 _lock = threading.Lock()

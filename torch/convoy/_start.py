@@ -71,6 +71,11 @@ def overrides():
     return dict(_overrides)
 
 
+def settings_in_force():
+    """Hashable."""
+    return frozenset({**_given, **_overrides}.items())
+
+
 def ready():
     """The library, with settings: what a scope needs."""
     if not _is_configured:

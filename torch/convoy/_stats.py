@@ -3,9 +3,10 @@
 import collections
 import json
 
-from . import _library
+from . import _library, _start
 
 _TIERS = ("vendor", "own", "generic", "cpu", "reference")
+_baselines = {}  # settings -> {(device, problem): calls} when they were reset: the engine's own counts never go back
 _BROKEN = ("wrong_result", "crashed", "timed_out", "failed")
 
 
@@ -25,10 +26,15 @@ def raw_stats():
 
 
 def reset_stats():
-    """Counts of calls and layers begin at zero; what was learned about problems stays."""
+    """Counts of calls and layers begin at zero, under the settings in force; what was learned about problems stays."""
     library = _library.loaded_library()
-    if library is not None:
-        library.reset_statistics()
+    if library is None:
+        return
+    library.reset_statistics()
+    calls = collections.Counter()
+    for one in _all_problems(raw_stats()):
+        calls[one["device"], one["problem"]] += one["calls"]
+    _baselines[_start.settings_in_force()] = calls
 
 
 def stats():
@@ -37,25 +43,28 @@ def stats():
 
 
 def flattened(raw):
-    sums = {name: collections.Counter() for name in ("calls_per_tier", "causes", "quarantined")}
-    calls = fallbacks = 0
+    sums = {name: collections.Counter() for name in ("causes", "quarantined")}
+    fallbacks = 0
     for device in raw["devices"]:
         one = device["statistics"] or {}
-        calls += one.get("calls", 0)
         fallbacks += one.get("fallbacks", 0)
         for name, counter in sums.items():
             counter.update(one.get(name, {}))
+    problems = problems_of(raw)
+    tiers = collections.Counter()
+    for one in problems:
+        tiers[one["tier"]] += one["calls"]
     return {
         "enabled": raw["enabled"],
-        "calls": calls,
+        "calls": sum(one["calls"] for one in problems),
         "forward_calls": raw["calls"]["forward"],
         "backward_calls": raw["calls"]["backward"],
-        "tiers": {tier: sums["calls_per_tier"][tier] for tier in _TIERS},
+        "tiers": {tier: tiers[tier] for tier in _TIERS},
         "fallbacks": fallbacks,
         "causes": dict(sums["causes"]),
         "quarantined": dict(sums["quarantined"]),
         "handed_through": dict(raw["handed_through"]),
-        "problems": problems_of(raw),
+        "problems": problems,
     }
 
 
@@ -66,6 +75,17 @@ def to_json(indent=2):
 
 def problems_of(raw):
     """One entry for each problem and device: who serves it, and what PyTorch's own path did wrong before."""
+    baseline = collections.Counter(_baselines.get(_start.settings_in_force(), {}))
+    problems = _all_problems(raw)
+    for one in problems:
+        key = one["device"], one["problem"]
+        before = min(baseline[key], one["calls"])
+        baseline[key] -= before
+        one["calls"] -= before
+    return problems
+
+
+def _all_problems(raw):
     return [
         {
             "problem": one["problem"],
@@ -119,13 +139,13 @@ class LayerFinder:
         return {**found, "tiers": dict(found["tiers"])}
 
     def rescued(self, number):
-        """Forward runs of the layer that PyTorch's own path would have got wrong."""
+        """Forward runs of the layer that Convoy took over because PyTorch's own path had failed."""
         layer = self._layers.get(str(number), {"problems": {}})
         return sum(
             use["calls"]
             for problem, use in layer["problems"].items()
             if any(
-                one["fallbacks"] and one["tier"] not in ("vendor", "") for one in self._problems[use["device"], problem]
+                one["fallbacks"] and one["solver"] not in ("torch", "") for one in self._problems[use["device"], problem]
             )
         )
 

@@ -29,10 +29,17 @@ class _Statistics(collections.abc.Mapping):
 def _count():
     successes = failures = 0
     for problem in _stats.problems_of(convoy.raw_stats()):
-        if problem["fallbacks"] and problem["tier"] in _PROCESSOR:
+        if problem["fallbacks"] and problem["solver"] != "torch" and _is_on_processor(problem, problem["device"]):
             successes += problem["calls"]
-        failures += sum(attempt["tier"] in _PROCESSOR and _stats.is_failure(attempt) for attempt in problem["attempts"])
+        failures += sum(
+            attempt["solver"] != "torch" and _stats.is_failure(attempt) and _is_on_processor(attempt, problem["device"])
+            for attempt in problem["attempts"]
+        )
     return {"cpu_attempts": successes + failures, "cpu_successes": successes}
+
+
+def _is_on_processor(one, device):
+    return one["tier"] in _PROCESSOR or device.startswith("cpu")
 
 
 class MIOpenFallbackHandler:
@@ -79,7 +86,8 @@ def with_miopen_fallback(function):
 
 def apply_miopen_monkey_patch():
     """Switches Convoy on for the process: below torch.nn.functional, so that modules and their gradients are served as well."""
-    convoy.enable()
+    if not convoy.is_enabled():  # settings of the user's stay
+        convoy.enable()
     print(f"{_PREFIX} Monkey-patch applied to torch.nn.functional.conv3d")
 
 
