@@ -142,7 +142,7 @@ SAMPLES = [
     ("shim/miopen/a.cc", '#include "convoy/convoy.h"', None),
     ("shim/miopen/b.cc", '#include "dispatch/dispatcher.h"', "shim/ may include only include/convoy"),
     ("torch/a.cc", "#include <torch/extension.h>\n#include <convoy/convoy.hpp>", None),
-    ("torch/b.cc", '#include "base/result.h"', "torch/ may include only include/convoy"),
+    ("torch/b.cc", '#include "base/result.h"', "torch/ may include only torch, include/convoy, abi"),
     ("examples/a.c", '#include "base/result.h"', "examples/ may include only include/convoy"),
     ("sim/hip/a.cc", '#include "sim/amdgpu/decode.h"', None),
     ("sim/hip/b.cc", '#include "convoy/convoy.h"', "sim/ may include only sim"),

@@ -155,7 +155,7 @@ class Environment(ExecCase):
 
     def test_nothing_else_changes(self):
         names = set(self.look()) - set(self.environment())
-        self.assertLessEqual(names, {"LD_PRELOAD", "CONVOY_STATISTICS_DIR", "LC_CTYPE"})
+        self.assertLessEqual(names, {"LD_PRELOAD", "CONVOY_STATISTICS_DIR", "LC_CTYPE", "PYTHONPATH", "CONVOY_TORCH_PACKAGE"})
 
     def test_the_caller_s_environment_is_as_it_was(self):
         shell = f"{shlex.quote(self.program)} exec --quiet -- true; env"
@@ -178,11 +178,11 @@ class Environment(ExecCase):
 
     def test_a_program_without_miopen_is_told_why(self):
         process = self.exec("true")
-        self.assertRegex(process.stderr, r"^convoy: in front of MIOpen for true; strategy auto; cache .*/cache/convoy\n")
-        for part in ("no process has used MIOpen", "torch.backends.cudnn.enabled", "COMFYUI_ENABLE_MIOPEN=1", "dlsym", "docs/exec.md"):
+        self.assertRegex(process.stderr, r"^convoy: in front of MIOpen( and PyTorch)? for true; strategy auto; cache .*/cache/convoy\n")
+        for part in ("no process has computed a convolution", "torch.backends.cudnn.enabled", "COMFYUI_ENABLE_MIOPEN=1", "dlsym", "docs/exec.md"):
             self.assertIn(part, process.stderr)
         process = self.exec("true", env={"CONVOY_DISABLE": "1"})
-        self.assertEqual(process.stderr, "convoy: switched off (CONVOY_DISABLE); MIOpen is left as it is for true\n")
+        self.assertEqual(process.stderr, "convoy: switched off (CONVOY_DISABLE); MIOpen and PyTorch are left as they are for true\n")
 
 
 @unittest.skipIf(SANITIZED, "a sanitizer cannot be preloaded into strangers")

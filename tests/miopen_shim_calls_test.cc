@@ -1,5 +1,6 @@
 // Single calls of MIOpen's interface, with the interposer in front (LD_PRELOAD, see CMakeLists.txt): scaling factors, transposed mode,
 // empty batches, wrong arguments, what is not ours, profiling, solution ids. A linked program, as compiled against MIOpen.
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -203,6 +204,23 @@ TEST_F(ShimCalls, immediate_mode_offers_one_solution_of_ours) {
                                               y.data(), nullptr, 0, 85),
             k_success);
   EXPECT_NEAR(y.values()[1], forward_at(x, w, 0, 0, 1), 1e-5);
+}
+
+TEST_F(ShimCalls, who_wants_the_library_itself_gets_it) {
+  const auto pass_through = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "convoy_miopen_pass_through"));
+  ASSERT_NE(pass_through, nullptr);
+  const auto first_id = [this] {
+    std::size_t count = 0;
+    ConvolutionSolution solution{};
+    EXPECT_EQ(miopenConvolutionForwardGetSolution(handle_, w_, x_, convolution_, y_, 1, &count, &solution), k_success);
+    return solution.solution_id;
+  };
+  pass_through(1);
+  pass_through(1);
+  pass_through(-1);
+  EXPECT_LT(first_id(), std::uint64_t{1} << 32);
+  pass_through(-1);
+  EXPECT_GE(first_id(), std::uint64_t{1} << 32);
 }
 
 TEST_F(ShimCalls, profiled_handles_know_the_time_of_our_runs) {

@@ -10,13 +10,16 @@ namespace {
 template <typename... Parameters>
 using Member = Status (*RealLibrary::*)(Parameters...);
 
+// Depth of calls in this thread whose caller wants MIOpen itself.
+thread_local int t_pass_through = 0;
+
 // `serve()` where the convolution is ours, else the real function with the same arguments.
 template <typename Serve, typename... Parameters, typename... Values>
 Status serve_or_forward(const Serve& serve, Status (*RealLibrary::*function)(Parameters...), Values... values) {
   return without_exceptions([&]() -> Status {
     const RealLibrary* real = real_library();
     if (real == nullptr) return k_not_initialized;
-    if (real->is_complete && engine() != nullptr) {
+    if (real->is_complete && t_pass_through == 0 && engine() != nullptr) {
       if (const auto status = serve()) return *status;
     }
     return real->*function == nullptr ? k_not_implemented : (real->*function)(values...);
@@ -28,6 +31,11 @@ Scale scale_of(const void* alpha, const void* beta) {
 }
 
 }  // namespace
+
+// +1: from here on MIOpen itself serves this thread; -1 ends it. Nests.
+CONVOY_INTERPOSED void convoy_miopen_pass_through(int step) {
+  t_pass_through += step;
+}
 
 // a, b, c: the tensors in the order of the signature; the public header's names differ by direction.
 #define CONVOY_DIRECTION(Name, direction)                                                                              \

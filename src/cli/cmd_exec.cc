@@ -52,6 +52,21 @@ Result<std::string> find_library() {
               fmt::format("the library in front of MIOpen is not installed; looked for {}", looked));
 }
 
+// The folder of the Python package `convoy`, where PyTorch's door was built: beside the program as built, where it was installed,
+// or round it in a wheel.
+std::string find_python_package() {
+  const fs::path here = own_folder();
+  if (here.empty()) return "";
+  std::vector<fs::path> places{here / "torch", here / ".." / CONVOY_LIBRARY_FOLDER / "convoy/python"};
+  // Elsewhere the folder above is somebody else's: /home, say.
+  if (here.parent_path().filename() == "convoy") places.push_back(here / "../..");
+  for (const fs::path& folder : places) {
+    std::error_code error;
+    if (fs::is_regular_file(folder / "convoy/start/sitecustomize.py", error)) return folder.lexically_normal().string();
+  }
+  return "";
+}
+
 // A folder that goes when the command ends, whatever the program left in it.
 class StatisticsFolder {
  public:
@@ -109,6 +124,12 @@ void set_variable(const std::string& name, const std::string& value) {
 
 // Of this process, which from here on only waits, and so of the program's tree.
 void set_environment(const Settings& settings, const std::string& library, const std::string& folder) {
+  // Python runs the sitecustomize that it finds first, in child interpreters, too.
+  if (const std::string package = find_python_package(); !package.empty()) {
+    const std::string start = package + "/convoy/start", paths = Settings::environment("PYTHONPATH");
+    set_variable("PYTHONPATH", paths.empty() ? start : start + ":" + paths);
+    set_variable("CONVOY_TORCH_PACKAGE", package);
+  }
   for (const SettingRow& row : setting_rows()) {
     if (settings.origin(row.key) == Origin::command_line)
       set_variable(std::string(row.environment), settings.text(row.key));
@@ -148,15 +169,16 @@ void print_before(const std::vector<std::string>& program, const Settings& setti
   std::string words;
   for (const std::string& word : program) words += (words.empty() ? "" : " ") + word;
   if (is_switched_off(settings)) {
-    fmt::print(stderr, "convoy: switched off ({}); MIOpen is left as it is for {}\n", settings.place("disable"),
+    fmt::print(stderr, "convoy: switched off ({}); MIOpen and PyTorch are left as they are for {}\n", settings.place("disable"),
                printable(words));
     return;
   }
   std::string cache = store_config(settings).folder;
   const std::string home = Settings::environment("HOME");
   if (home.size() > 1 && cache.starts_with(home + "/")) cache.replace(0, home.size(), "~");
-  fmt::print(stderr, "convoy: in front of MIOpen for {}; strategy {}; cache {}\n", printable(words),
-             settings.text("strategy"), cache.empty() ? "none" : printable(cache));
+  fmt::print(stderr, "convoy: in front of MIOpen{} for {}; strategy {}; cache {}\n",
+             find_python_package().empty() ? "" : " and PyTorch", printable(words), settings.text("strategy"),
+             cache.empty() ? "none" : printable(cache));
 }
 
 void print_after(const Report& report, const ProgramEnd& end, const Settings& settings) {
@@ -166,16 +188,18 @@ void print_after(const Report& report, const ProgramEnd& end, const Settings& se
     const bool by_choice = strategy == "cpu" || strategy == "selective";
     return fmt::print(stderr, "{}{}", report_as_summary(report), by_choice ? "" : cpu_fallbacks_as_text(report));
   }
-  fmt::print(stderr, "convoy: no process has used MIOpen through Convoy\n");
+  fmt::print(stderr, "convoy: no process has computed a convolution through Convoy\n");
   if (end.signal != 0) {
     fmt::print(stderr, "  a process that is ended by a signal, as this one by signal {}, leaves no statistics\n",
                end.signal);
   }
   fmt::print(
       stderr,
-      "  does the program compute on an AMD GPU, with MIOpen? PyTorch does not where torch.backends.cudnn.enabled is "
-      "False\n"
-      "  (ComfyUI's default: set COMFYUI_ENABLE_MIOPEN=1); TensorFlow and JAX look it up by dlsym: docs/exec.md\n");
+      "  does the program compute with MIOpen, or with a PyTorch that the door is built for (docs/torch.md)? PyTorch does not "
+      "use\n"
+      "  MIOpen where torch.backends.cudnn.enabled is False (ComfyUI's default: set COMFYUI_ENABLE_MIOPEN=1); TensorFlow and "
+      "JAX\n"
+      "  look it up by dlsym: docs/exec.md\n");
 }
 
 int exec_command(const std::vector<std::string>& program, const ExecOptions& options, const Settings& settings) {

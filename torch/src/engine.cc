@@ -16,13 +16,13 @@ struct Opened {
   std::string failure;
 };
 
-// Beside this library, or beside its folder: a build tree keeps them apart.
+// Beside this library, as in a wheel; where programs and libraries are installed, this one stands in convoy/python/convoy/lib.
 std::string engine_file() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&engine), &info) == 0 || info.dli_fname == nullptr) return "libconvoy.so.0";
   const std::string file = info.dli_fname;
   const std::string folder = file.substr(0, file.rfind('/') + 1);
-  for (const char* place : {"libconvoy.so.0", "../libconvoy.so.0"}) {
+  for (const char* place : {"libconvoy.so.0", "../../../../libconvoy.so.0"}) {
     if (access((folder + place).c_str(), F_OK) == 0) return folder + place;
   }
   return "libconvoy.so.0";
