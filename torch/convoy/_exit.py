@@ -1,6 +1,7 @@
-"""Statistics at exit, for `convoy exec` and `convoy report`: one file for each device in the folder CONVOY_STATISTICS_DIR.
+"""Statistics at exit, for `convoy exec` and `convoy report`: a file for each device in CONVOY_STATISTICS_DIR.
 
-Only the process that loaded the library writes: children that it forked leave through here as well, with counts that are not theirs.
+Only the process that loaded the library writes: children that it forked leave through here as well, with counts that
+are not theirs.
 """
 
 import atexit
@@ -8,29 +9,31 @@ import json
 import os
 
 
-def register(library):
-    atexit.register(_at_exit, library, os.getpid())
+def register(library, settings_used):
+    """`settings_used()`: all settings that were in force, each as a dictionary."""
+    atexit.register(_at_exit, library, settings_used, os.getpid())
 
 
-def _at_exit(library, process):
+def _at_exit(library, settings_used, process):
     if os.getpid() != process:
         return
     folder = os.environ.get("CONVOY_STATISTICS_DIR", "")
-    if os.path.isabs(folder):
-        _write_all(library, folder, process)
+    try:
+        if os.path.isabs(folder):
+            _write_all(library, settings_used(), os.path.join(folder, f"{process}-torch-"))
+    except (OSError, ValueError, KeyError, RuntimeError):
+        pass  # the program's end is no place to complain; the reader says what it misses
     library.forget_callbacks()
 
 
-def _write_all(library, folder, process):
-    try:
-        devices = json.loads(library.statistics())["devices"]
-    except (ValueError, KeyError):
-        return
-    for device in devices:
-        try:
-            _write(os.path.join(folder, f"{process}-torch-{_name_of(device)}.json"), json.dumps(device["statistics"]))
-        except OSError:
-            pass  # the program's end is no place to complain; the reader says what it misses
+def _write_all(library, settings_used, prefix):
+    # The library counts under each settings apart, and tells the counts of those in force.
+    for index, settings in enumerate(settings_used):
+        library.enable(settings)
+        for device in json.loads(library.statistics())["devices"]:
+            if device["statistics"] and device["statistics"]["problems"]:
+                name = _name_of(device) + (f"-{index}" if index > 0 else "")
+                _write(prefix + name + ".json", json.dumps(device["statistics"]))
 
 
 def _name_of(device):

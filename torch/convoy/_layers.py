@@ -1,5 +1,5 @@
-"""A layer's number, under which the library counts, and its times. Kept in the module's own dictionary: the shallow copies that
-DataParallel makes of a model for each call then count for the original.
+"""A layer's number, under which the library counts, and its times. Kept in the module's own dictionary: the shallow
+copies that DataParallel makes of a model for each call then count for the original.
 
 Copies and pickles of a module do not carry it: they are layers of their own, and a pickle needs no Convoy to be read.
 """

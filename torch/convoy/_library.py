@@ -1,7 +1,7 @@
 """Finds, checks and loads libconvoy_torch.so, once, when it is first needed.
 
-The library is built for one PyTorch (major.minor): loading it into another may crash, so `_build.json`, which the build puts
-beside it, is read before. Its C functions are called through ctypes, which releases the GIL.
+The library is built for one PyTorch (major.minor): loading it into another may crash, so `_build.json`, which the build
+puts beside it, is read before. Its C functions are called through ctypes, which releases the GIL.
 """
 
 import ctypes
@@ -59,7 +59,7 @@ class Library:
         return self._built_for().decode()
 
     def enable(self, settings):
-        """`settings`: {name: text}. Raises the library's own words: as ValueError where they are about one of the settings."""
+        """`settings`: {name: text}. Raises what the library says; a ValueError where it is about one of them."""
         lines = "".join(f"{name}={text}\n" for name, text in sorted(settings.items()))
         if self._enable(lines.encode()) == 0:
             return
@@ -163,14 +163,11 @@ def _load():
     except (OSError, AttributeError) as error:
         raise RuntimeError(f"convoy: {path} cannot be loaded: {error}; {_CURE}") from error
     _check_version(library.built_for(), path)
-    from . import _exit
-
-    _exit.register(library)
     return library
 
 
 def library():
-    """The library, loaded when first asked for. RuntimeError with the cure where that fails; asking again tries again."""
+    """The library, loaded when first asked for. RuntimeError, with the cure, where that fails."""
     global _loaded
     if _loaded is None:
         with _lock:

@@ -1,8 +1,8 @@
 """Modules whose convolutions are served though Convoy is off for the rest, and the change of a model to them and back.
 
-A Safe module is its nn original with another __call__: forward() stays the inherited one, so that TorchScript compiles it and
-subclasses keep theirs. patch_model changes a module's class and nothing else, in place: parameters, hooks, and the optimizers that
-know them stay as they are. What calls forward() itself, past __call__, is not served.
+A Safe module is its nn original with another __call__: forward() stays the inherited one, so that TorchScript compiles
+it and subclasses keep theirs. patch_model changes a module's class and nothing else, in place: parameters, hooks, and
+the optimizers that know them stay as they are. What calls forward() itself, past __call__, is not served.
 """
 
 import copyreg
@@ -14,7 +14,7 @@ from torch import nn
 from . import _settings, _start, _stats
 from ._layers import layer_of
 
-# Before 2.1 a compiled graph breaks at a Safe module, which then runs as usual.
+# Where PyTorch has none, a compiled graph breaks at a Safe module, which then runs as usual.
 is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
@@ -76,8 +76,8 @@ _derived = {}  # (safe class, a user's subclass) -> the class made of both
 def patch_model(model, **settings):
     """Makes every convolution of the model, the model itself too, a Safe one, in place. Returns the model.
 
-    `settings` are those of enable(), for the whole process; Convoy stays off for what is outside the model. Lazy modules that have not
-    seen an input yet are left, with one warning that names them.
+    `settings` are those of enable(), for the whole process; Convoy stays off for what is outside the model. Lazy
+    modules that have not seen an input yet are left, with one warning that names them.
     """
     given = _settings.given(settings)
     if given:
@@ -99,7 +99,7 @@ def unpatch_model(model):
 
 
 def adopt_all(named_modules, safe_classes):
-    """Gives every plain convolution its class of `safe_classes` ({nn class: Safe class}); returns those, as (name, module)."""
+    """Gives every plain convolution its class of `safe_classes`, {nn class: Safe class}. Returns [(name, module)]."""
     adopted, lazy = [], []
     for name, module in named_modules:
         safe = next((safe for plain, safe in safe_classes.items() if isinstance(module, plain)), None)
@@ -112,7 +112,8 @@ def adopt_all(named_modules, safe_classes):
         adopted.append((name, module))
     if lazy:
         warnings.warn(
-            f"convoy: {', '.join(lazy)} have seen no input yet and are left as they are; patch the model again after its first run",
+            f"convoy: left as they are, because they have seen no input yet: {', '.join(lazy)}; "
+            "patch the model again after its first run",
             stacklevel=3,
         )
     return adopted
@@ -129,7 +130,8 @@ def _with_guard(plain, safe, parametrized=False):
         # Such a class belongs to one module, and what undoes it looks for the original class right above.
         return _rebuilt(plain, _with_guard(plain.__bases__[0], safe))
     if (safe, plain) not in _derived:
-        attributes = {"__reduce_ex__": _reduce, "__module__": plain.__module__, "_convoy_plain": plain, "_convoy_safe": safe}
+        attributes = {"__reduce_ex__": _reduce, "__module__": plain.__module__}
+        attributes.update(_convoy_plain=plain, _convoy_safe=safe)
         _derived[safe, plain] = type("Safe" + plain.__name__, (safe, plain), attributes)
     return _derived[safe, plain]
 

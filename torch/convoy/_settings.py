@@ -1,7 +1,7 @@
 """Settings as Python has them, and as texts, one line each, which the library reads.
 
-Names and values are checked by the library, whose table (docs/settings.md) is the only one. None, and a parameter that is left
-out, mean: what files and environment say.
+Names and values are checked by the library, whose table (docs/settings.md) is the only one. None, and a parameter that
+is left out, mean: what files and environment say.
 """
 
 import numbers

@@ -1,19 +1,21 @@
 """Switching Convoy on and off: for the process, for a scope, for a function.
 
-Settings belong to the process. What enable() was given is kept here, so that a scope can put it back; `configure` lays settings of
-a patched model or of the community modules over it. The library finds everything as it was when settings come back.
+Settings belong to the process. What enable() was given is kept here, so that a scope can put it back; `configure` lays
+settings of a patched model or of the community modules over it. The library finds everything as it was when settings
+come back.
 """
 
 import functools
 import inspect
 import threading
 
-from . import _library, _settings
+from . import _exit, _library, _settings
 
 _lock = threading.RLock()
 _given = {}  # by enable()
 _overrides = {}  # by configure()
 _scopes = threading.local()  # depth: of the scopes that this thread is in
+_used = {}  # settings_in_force() -> the same as a dictionary, for all that ever were
 _is_configured = False  # the library knows settings and has its kernels in place
 
 
@@ -30,14 +32,14 @@ def enable(
     fault=None,
     **settings,
 ):
-    """Serves every convolution of this process: PyTorch's own path first, guarded; Convoy's kernels and the CPU after it.
+    """Serves every convolution of this process: PyTorch's own path first, guarded; then Convoy's kernels, and the CPU.
 
-    Called again it changes the settings. Any setting of Convoy's can be given by name; one that is left out or None is what
-    setting files and environment say, else what is built in, which the signature shows. ValueError names what is not accepted;
-    RuntimeError says how to get the library where it is missing.
+    Called again it changes the settings. Any setting of Convoy's can be given by name; one that is left out or None is
+    what setting files and environment say, else what is built in, which the signature shows. ValueError names what is
+    not accepted; RuntimeError says how to get the library where it is missing.
     """
-    named = dict(strategy=strategy, size_threshold=size_threshold, verify=verify, find=find, deterministic=deterministic)
-    named.update(deadline_ms=deadline_ms, threads=threads, log_level=log_level, fault=fault)
+    named = dict(strategy=strategy, size_threshold=size_threshold, verify=verify, find=find, deadline_ms=deadline_ms)
+    named.update(deterministic=deterministic, threads=threads, log_level=log_level, fault=fault)
     _enable(_settings.given({**named, **settings}))
 
 
@@ -60,7 +62,7 @@ def is_served():
 
 
 def configure(overrides):
-    """Lays `overrides` over what enable() was given and sees that scopes can be served; Convoy stays on or off as it is."""
+    """Lays `overrides` over what enable() was given, and sees that scopes can be served. Convoy stays on, or off."""
     with _lock:
         if _is_configured and overrides == _overrides:
             return
@@ -94,15 +96,18 @@ def _apply(given, over, stay_on):
     library.enable({**given, **over})  # where it fails, all is as before
     if not stay_on:
         library.disable()
+    if not _used:
+        _exit.register(library, lambda: list(_used.values()))
     _given, _overrides, _is_configured = given, over, True
+    _used.setdefault(settings_in_force(), {**given, **over})
 
 
 class enabled:
     """Serves convolutions in a `with` block, or in calls of a function that it decorates.
 
     Without parameters, and while Convoy is off, only this thread is served, and the gradients of what it computes. With
-    parameters (those of enable()) the settings of the process change and come back at the end of the block: threads that do so at
-    the same time get in each other's way.
+    parameters (those of enable()) the settings of the process change and come back at the end of the block: threads
+    that do so at the same time get in each other's way.
     """
 
     def __init__(self, *args, **settings):

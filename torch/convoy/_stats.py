@@ -113,6 +113,10 @@ def is_fallback(attempt):
     return is_failure(attempt) or (attempt["outcome"] == "refused" and attempt["tier"] == "vendor")
 
 
+def _is_taken_over(problem):
+    return bool(problem["fallbacks"]) and problem["solver"] not in ("torch", "")
+
+
 class LayerFinder:
     """Looks layers up in one reading of the statistics."""
 
@@ -144,9 +148,7 @@ class LayerFinder:
         return sum(
             use["calls"]
             for problem, use in layer["problems"].items()
-            if any(
-                one["fallbacks"] and one["solver"] not in ("torch", "") for one in self._problems[use["device"], problem]
-            )
+            if any(_is_taken_over(one) for one in self._problems[use["device"], problem])
         )
 
     def _tier(self, device, problem):

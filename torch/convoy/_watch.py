@@ -1,7 +1,7 @@
 """Names for reports without changing a model: hooks that tell the library which layer is running.
 
-A hook after forward() does not run when forward() throws, before PyTorch 2.0: a layer left open is closed when the next one opens
-on its thread.
+A hook after forward() does not run when forward() throws, before PyTorch 2.0: a layer left open is closed when the next
+one opens on its thread.
 """
 
 import threading
@@ -36,9 +36,10 @@ class Watch:
 
 
 def watch(model, time=False):
-    """Counts for each convolution of the model by its name, for report(model); `time`: measures its forward runs as well.
+    """Counts for each convolution of the model, for report(model); `time`: measures forward runs as well.
 
-    Serves nothing by itself: what is counted is what enable(), a scope or patch_model serves. Remove it before the model is scripted.
+    Serves nothing by itself: what is counted is what enable(), a scope or patch_model serves. Remove it before the
+    model is scripted.
     """
     handles = []
     for module in model.modules():

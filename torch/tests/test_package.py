@@ -1,5 +1,5 @@
-"""The Python package convoy: switching, scopes, patched models, reports. Numbers are the business of the operator's tests; here they
-show that what ran was the same."""
+"""The Python package convoy: switching, scopes, patched models, reports. Numbers are the business of the operator's
+tests; here they show that what ran was the same."""
 
 import asyncio
 import copy
@@ -11,6 +11,7 @@ import pickle
 import threading
 import unittest
 import warnings
+from unittest import mock
 
 import support
 
@@ -127,7 +128,8 @@ class SwitchTest(PackageTest):
         self.assertGreater(on_cpu(), 0, "settings that were refused have changed something")
 
     def test_values_of_all_kinds(self):
-        convoy.enable(deterministic=True, threads=1, deadline_ms=5000, memory_limit="4G", **{"miopen.find_mode": "fast"})
+        others = {"memory_limit": "4G", "miopen.find_mode": "fast"}
+        convoy.enable(deterministic=True, threads=1, deadline_ms=5000, **others)
         self.assertTrue(self.serves(lambda: nn.Conv2d(3, 4, 3)(image())))
 
     def test_where_the_library_is_missing_the_cure_is_told(self):
@@ -137,10 +139,22 @@ class SwitchTest(PackageTest):
         with open(other, "wb"):
             pass
         program = "import convoy\ntry:\n    convoy.enable()\nexcept RuntimeError as error:\n    print(error)"
-        for path, word in (("/nonexistent.so", "/nonexistent.so"), (other, "built for PyTorch 0.4.1"), ("lib.so", "'lib.so'")):
+        told = {"/nonexistent.so": "/nonexistent.so", other: "built for PyTorch 0.4.1", "lib.so": "'lib.so'"}
+        for path, word in told.items():
             run = support.run_python(program, CONVOY_TORCH_LIBRARY=path)
             self.assertIn(word, run.stdout)
             self.assertIn("cmake", run.stdout)
+
+    def test_memory_is_asked_back_from_pytorch(self):
+        callback = convoy._library.library()._empty_cache
+        with mock.patch("torch.cuda.empty_cache") as empty_cache:
+            callback(0)
+            empty_cache.assert_not_called()  # no GPU in use
+            with mock.patch("torch.cuda.is_initialized", return_value=True):
+                callback(0)
+                empty_cache.assert_called_once()
+                empty_cache.side_effect = RuntimeError("the GPU is gone")
+                callback(0)
 
     def test_versions_and_paths(self):
         from convoy import _library
@@ -335,7 +349,8 @@ class PatchTest(PackageTest):
         torch.save(model, saved)
         saved.seek(0)
         options = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}
-        others = [copy.deepcopy(model), copy.copy(model[4]), pickle.loads(pickle.dumps(model)), torch.load(saved, **options)]
+        others = [copy.deepcopy(model), copy.copy(model[4]), pickle.loads(pickle.dumps(model))]
+        others.append(torch.load(saved, **options))
         for other in (others[0], *others[2:]):
             self.assertEqual([type(m) for m in other.modules()], [type(m) for m in model.modules()])
             self.same(other(x), expected)
@@ -396,9 +411,9 @@ class PatchTest(PackageTest):
             self.same(conv(x), expected)
 
     def test_lazy_modules_wait_for_their_input(self):
-        model = nn.Sequential(nn.LazyConv2d(4, 3), nn.Conv2d(4, 2, 3))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            model = nn.Sequential(nn.LazyConv2d(4, 3), nn.Conv2d(4, 2, 3))
             convoy.patch_model(model)
         ours = [str(w.message) for w in caught if "convoy" in str(w.message)]
         self.assertEqual(len(ours), 1)
@@ -479,7 +494,8 @@ class ReportTest(PackageTest):
             self.model(image())
         self.model(image())
         report = self.report(self.model)
-        self.assertEqual([(row.name, row.kind, row.forwards) for row in report.rows], [("0", "Conv2d", 2), ("2.0", "Conv2d", 2)])
+        rows = [(row.name, row.kind, row.forwards) for row in report.rows]
+        self.assertEqual(rows, [("0", "Conv2d", 2), ("2.0", "Conv2d", 2)])
         self.assertEqual(report.rows[0].tiers, {"vendor": 2})
         self.assertEqual(report.rows[0].backward_tiers, ["vendor"])
         self.assertGreater(report.rows[0].milliseconds, 0)

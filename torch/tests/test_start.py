@@ -32,16 +32,19 @@ class StartTest(unittest.TestCase):
         self.check(start(program), "[]\n")
 
     def test_asking_for_torch_does_not_start_it(self):
-        self.check(start("import importlib.util, sys; print(bool(importlib.util.find_spec('torch')), 'torch' in sys.modules)"),
-                   "True False\n")
+        program = "import sys, importlib.util as u; print(bool(u.find_spec('torch')), 'torch' in sys.modules)"
+        self.check(start(program), "True False\n")
 
     def test_the_waiter_goes_and_the_loader_is_as_it_was(self):
-        program = "import torch, sys; print([type(f).__name__ for f in sys.meta_path if 'Waiter' in type(f).__name__]," \
-                  " 'exec_module' in vars(torch.__loader__))"
+        program = (
+            "import torch, sys; names = [type(finder).__name__ for finder in sys.meta_path]\n"
+            "print([name for name in names if 'Waiter' in name], 'exec_module' in vars(torch.__loader__))"
+        )
         self.check(start(program), "[] False\n")
 
     def test_child_interpreters_inherit_it(self):
-        self.check(start(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SERVED!r}], check=True)"), "served 1\n")
+        program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SERVED!r}], check=True)"
+        self.check(start(program), "served 1\n")
 
     def test_it_can_be_switched_off(self):
         for word in ("1", "yes", "TRUE", "on"):
@@ -68,7 +71,8 @@ class StartTest(unittest.TestCase):
 
     def test_a_torch_that_cannot_be_imported_fails_as_usual(self):
         folder = self.make("broken", "torch.py", "raise OSError('no torch today')")
-        run = start("\ntry:\n    import torch\nexcept OSError as error:\n    print(error)", path=(support.START, folder))
+        program = "\ntry:\n    import torch\nexcept OSError as error:\n    print(error)"
+        run = start(program, path=(support.START, folder))
         self.check(run, "no torch today\n")
 
     def test_the_next_sitecustomize_runs_too(self):
@@ -104,6 +108,17 @@ class StatisticsAtExitTest(unittest.TestCase):
         with open(file, encoding="utf-8") as opened:
             self.assertEqual(json.load(opened)["calls"], 1)
 
+    def test_settings_of_a_while_have_files_too(self):
+        program = SERVED + "with convoy.enabled(strategy='cpu'): torch.conv1d(torch.ones(1, 1, 5), torch.ones(1, 1, 3))"
+        start(program, CONVOY_STATISTICS_DIR=self.folder)
+        names = sorted(name.split("-", 1)[1] for name in os.listdir(self.folder))
+        self.assertEqual(names, ["torch-cpu-1.json", "torch-cpu.json"])
+
+    def test_without_convolutions_there_is_no_file(self):
+        run = start("import torch, convoy; assert convoy.is_enabled()", CONVOY_STATISTICS_DIR=self.folder)
+        self.assertEqual(run.stderr, "")
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_a_forked_child_writes_none(self):
         run = start(SERVED + "import os; os.fork() and os.wait()", CONVOY_STATISTICS_DIR=self.folder)
         self.assertEqual((run.returncode, len(os.listdir(self.folder))), (0, 1))
@@ -114,7 +129,7 @@ class StatisticsAtExitTest(unittest.TestCase):
 
     def test_a_link_in_the_way_is_not_followed(self):
         victim = os.path.join(support.FOLDER, "victim")
-        program = SERVED + f"import os; os.symlink({victim!r}, os.path.join({self.folder!r}, f'{{os.getpid()}}-torch-cpu.json'))"
+        program = SERVED + f"import os; os.symlink({victim!r}, {self.folder!r} + f'/{{os.getpid()}}-torch-cpu.json')"
         self.assertEqual(start(program, CONVOY_STATISTICS_DIR=self.folder).stderr, "")
         self.assertFalse(os.path.exists(victim))
 

@@ -2,18 +2,20 @@
 
 What a strategy means here:
 
-    AUTO                                 PyTorch's own path first, guarded: what hangs, fails or is wrong there is not met again
-    IMPLICIT_GEMM                        Convoy's strategy implicit_gemm
-    GPU_UNFOLD, PURE_PYTORCH             without the vendor's library: Convoy's kernels on the GPU, the processor last;
-    (CPU_FALLBACK is GPU_UNFOLD)         the name CPU_FALLBACK has always stayed on the GPU
-    SELECTIVE                            without the vendor's library where height or width exceed size_threshold
-    CPU                                  on the processor
+    AUTO                      PyTorch's own path first, guarded: what hangs, fails or is wrong is not met again
+    IMPLICIT_GEMM             Convoy's strategy implicit_gemm
+    GPU_UNFOLD, PURE_PYTORCH  without the vendor's library: Convoy's kernels on the GPU, the processor last;
+                              CPU_FALLBACK is another name of GPU_UNFOLD, and has always stayed on the GPU
+    SELECTIVE                 without the vendor's library where height or width exceed size_threshold
+    CPU                       on the processor
 
-Differences from the original, all of them wanted: importing changes nothing; a variable that the user has set stays; decisions are made
-for each shape anew; patched models keep their parameters, hooks and modes; every padding works; gradients are served, too.
+Differences from the original, all of them wanted: importing changes nothing; a variable that the user has set stays;
+decisions are made for each shape anew; patched models keep their parameters, hooks and modes; every padding works;
+gradients are served, too.
 
-Limit: Convoy's settings belong to the process. A layer brings its configuration's with it, which is cheap, yet the last layer that ran
-decides for gradients. So give the layers of a model the same configuration, and threads that run at the same time as well.
+Limit: Convoy's settings belong to the process. A layer brings its configuration's with it, which is cheap, yet the last
+layer that ran decides for gradients. So give the layers of a model the same configuration, and threads that run at the
+same time as well.
 """
 
 import enum
@@ -45,8 +47,9 @@ _WITHOUT_VENDOR = (FallbackStrategy.GPU_UNFOLD, FallbackStrategy.PURE_PYTORCH)
 
 
 class Conv2dBypassConfig:
-    """What the layers that share it do. `gpu_unfold_fallback` and `cpu_fallback_enabled` are accepted and change nothing: Convoy has a
-    kernel for every convolution, and the processor is the last resort of all strategies."""
+    """What the layers that share it do. `gpu_unfold_fallback` and `cpu_fallback_enabled` are accepted and change
+    nothing: Convoy has a kernel for every convolution, and the processor is the last resort of all strategies.
+    """
 
     def __init__(
         self,
@@ -107,7 +110,9 @@ def set_config(config):
 
 
 class SafeConv2d(_modules.SafeConv2d):
-    """nn.Conv2d with a configuration. Tensors on the processor are PyTorch's, guarded where the strategy is AUTO, unless it is CPU."""
+    """nn.Conv2d with a configuration. Tensors on the processor are left to PyTorch, unless the strategy is AUTO, which
+    guards it, or CPU.
+    """
 
     _convoy_attributes = _modules.Guarded._convoy_attributes + ("config", "_bypass_count", "_total_forward_count")
 
@@ -161,8 +166,9 @@ class SafeConv2d(_modules.SafeConv2d):
             _start.configure(before)
 
     def get_bypass_stats(self):
-        """{total_forwards, bypass_count, bypass_rate (percent), strategy}. Counted as bypassed: runs that kept away from the vendor's
-        library, and runs that Convoy took over because it had failed."""
+        """{total_forwards, bypass_count, bypass_rate (percent), strategy}. Counted as bypassed: runs that kept away
+        from the vendor's library, and runs that Convoy took over because it had failed.
+        """
         total = self._total_forward_count
         bypassed = self._bypass_count + min(self._rescued(), total - self._bypass_count)
         return {
@@ -206,7 +212,8 @@ def patch_model(model, config=None, recursive=True):
 
 
 def patch_torch_nn(config=None):
-    """Puts SafeConv2d in the place of torch.nn.Conv2d, for layers that are made from now on, with `config` or the global one.
+    """Puts SafeConv2d in the place of torch.nn.Conv2d, for layers that are made from now on, with `config` or the
+    global one.
 
     Modules that imported the name Conv2d before do not notice: patch_model is better.
     """

@@ -1,4 +1,4 @@
-"""Names of rocm-patch's conv2d_fallback. One module stands behind every way to import it: its configuration is there only once."""
+"""Names of rocm-patch's conv2d_fallback. However it is imported, its configuration is there only once."""
 
 from convoy.compat._bypass import (  # noqa: F401
     Conv2dBypassConfig,

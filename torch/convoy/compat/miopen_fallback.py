@@ -1,5 +1,5 @@
-"""Names and messages of FramePack's miopen_fallback, done by Convoy: conv1d, conv2d and conv3d fall back, forward and backward, and so
-does what runs inside miopen_safe_execution and with_miopen_fallback, which the original only logged.
+"""Names and messages of FramePack's miopen_fallback, done by Convoy: conv1d, conv2d and conv3d fall back, forward and
+backward, and so does what runs inside miopen_safe_execution and with_miopen_fallback, which the original only logged.
 """
 
 import collections.abc
@@ -59,7 +59,7 @@ class MIOpenFallbackHandler:
 
 @contextlib.contextmanager
 def miopen_safe_execution(operation_name="operation", enable_fallback=True):
-    """Convolutions in the block fall back. Errors that nothing could help are told with the operation's name, and raised."""
+    """Convolutions in the block fall back. Errors that nothing could help are told with the operation's name."""
     before = MIOpenFallbackHandler._fallback_stats["cpu_successes"]
     try:
         with convoy.enabled() if enable_fallback else contextlib.nullcontext():
@@ -85,14 +85,14 @@ def with_miopen_fallback(function):
 
 
 def apply_miopen_monkey_patch():
-    """Switches Convoy on for the process: below torch.nn.functional, so that modules and their gradients are served as well."""
+    """Switches Convoy on for the process, below torch.nn.functional: modules and gradients are served as well."""
     if not convoy.is_enabled():  # settings of the user's stay
         convoy.enable()
     print(f"{_PREFIX} Monkey-patch applied to torch.nn.functional.conv3d")
 
 
 def initialize_miopen_fallback(use_monkey_patch=True, verbose=True):
-    """Switches Convoy on, unless `use_monkey_patch` is False: then only the blocks and functions named above fall back."""
+    """Switches Convoy on; without `use_monkey_patch` only the blocks and functions named above fall back."""
     if use_monkey_patch:
         apply_miopen_monkey_patch()
     if verbose:

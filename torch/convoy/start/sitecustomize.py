@@ -1,7 +1,8 @@
 """Convoy's automatic start, put on PYTHONPATH by `convoy exec`: when the program imports torch, Convoy is switched on.
 
-Python imports this file at its start and knows only one of its name, so it runs the next one on sys.path as well. Programs without
-torch pay for one more entry in sys.meta_path. Whatever goes wrong is one line on standard error; the program goes on.
+Python imports this file at its start and knows only one of its name, so it runs the next one on sys.path as well.
+Programs without torch pay for one more entry in sys.meta_path. Whatever goes wrong is one line on standard error; the
+program goes on.
 """
 
 import os
