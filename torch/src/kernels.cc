@@ -1,5 +1,6 @@
 // The operators that Convoy stands in front of: below autograd, autocast and every transform, so that whatever PyTorch makes of
 // a convolution arrives here as plain tensors. PyTorch's own path goes first, without a detour once it is chosen.
+#include <ATen/TracerMode.h>
 #include <torch/library.h>
 
 #include "active.h"
@@ -181,8 +182,13 @@ class Backward {
 at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias,
                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
                        at::IntArrayRef output_padding, std::int64_t groups) {
-  return forward({input, weight, stride, padding, dilation, transposed, output_padding, groups, current_switches()},
-                 bias);
+  const Switches switches = current_switches();
+  // A tracer records the other operator, and would record what is behind it if that were passed over.
+  if (at::tracer::impl::is_dispatch_enabled()) {
+    return at::_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups,
+                            switches.benchmark, switches.deterministic, switches.cudnn_enabled, switches.allow_tf32);
+  }
+  return forward({input, weight, stride, padding, dilation, transposed, output_padding, groups, switches}, bias);
 }
 
 // What TorchScript's traces call, with the switches of the day they were made.

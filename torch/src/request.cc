@@ -5,6 +5,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include <ATen/native/ConvUtils.h>
+
 #include "devices.h"
 
 namespace convoy::pytorch {
@@ -26,19 +28,37 @@ bool is_ordinary(const at::Tensor& tensor) {
          !tensor.is_quantized();
 }
 
-// As PyTorch lays its output out, so that it is the same whoever computes.
-bool is_channels_last(const Call& call) {
-  if (call.input.scalar_type() == at::kDouble) return false;
-  const auto either = [&call](at::MemoryFormat format) {
-    return call.input.suggest_memory_format() == format || call.weight.suggest_memory_format() == format;
-  };
-  if (call.input.dim() == 4) return either(at::MemoryFormat::ChannelsLast);
-  if (call.input.dim() != 5 || !either(at::MemoryFormat::ChannelsLast3d)) return false;
+// PyTorch's output lies as the one of its libraries that would compute has it. The answer's types have changed between versions:
+// nothing where this one's are unknown.
+template <typename AnyCall>
+std::optional<at::MemoryFormat> format_of_plain_output(const AnyCall& call, const OptionalTensor& bias) {
 #if TORCH_VERSION_MAJOR >= 2
-  return true;
+  const auto symbolic = [](at::IntArrayRef list) { return c10::fromIntArrayRefSlow(list); };
+  if constexpr (requires {
+                  at::native::select_conv_backend(call.input, call.weight, bias, symbolic(call.stride),
+                                                  symbolic(call.padding), symbolic(call.dilation), call.transposed,
+                                                  symbolic(call.output_padding), call.groups, c10::nullopt);
+                }) {
+    const auto backend = at::native::select_conv_backend(
+        call.input, call.weight, bias, symbolic(call.stride), symbolic(call.padding), symbolic(call.dilation),
+        call.transposed, symbolic(call.output_padding), call.groups, c10::nullopt);
+    return at::native::_determine_backend_memory_format(call.input, call.weight, backend);
+  }
 #else
-  return call.input.is_cuda() && !is_rocm();
+  static_cast<void>(call);
+  static_cast<void>(bias);
 #endif
+  return std::nullopt;
+}
+
+// As PyTorch lays its output out, so that it is the same whoever computes.
+bool is_channels_last(const Call& call, const OptionalTensor& bias) {
+  if (call.input.dim() < 4) return false;
+  const auto wanted = call.input.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d;
+  if (call.input.suggest_memory_format() != wanted && call.weight.suggest_memory_format() != wanted) return false;
+  if (const auto format = format_of_plain_output(call, bias)) return *format == wanted;
+  if (call.input.is_cuda()) return call.input.scalar_type() != at::kDouble && !is_rocm();
+  return call.input.dim() == 4 && !call.transposed && call.input.scalar_type() != at::kDouble;
 }
 
 // One number stands for all dimensions. False: the list does not fit, which PyTorch says better.
@@ -85,7 +105,7 @@ ReadRequest read_request(const Call& call, const OptionalTensor& bias) {
   request.device_type = static_cast<std::int64_t>(call.input.device().type());
   request.device_index = call.input.is_cuda() ? call.input.get_device() : 0;
   request.dtype = *dtype_of(call.input.scalar_type());
-  request.layout = is_channels_last(call) ? CONVOY_CHANNELS_LAST : CONVOY_CHANNELS_FIRST;
+  request.layout = is_channels_last(call, bias) ? CONVOY_CHANNELS_LAST : CONVOY_CHANNELS_FIRST;
   request.rank = call.input.dim() - 2;
   request.transposed = call.transposed ? 1 : 0;
   const Switches& switches = call.switches;
