@@ -134,9 +134,9 @@ std::string_view nearest_name(std::string_view wrong, std::string_view SettingRo
   return edit_distance(wrong, best->*member) <= 1 + wrong.size() / 5 ? best->*member : std::string_view{};
 }
 
-// Variables of the simulator and of the library in front of MIOpen, which read them themselves.
+// Variables of the simulator, of the library in front of MIOpen and of the Python package, which read them themselves.
 bool is_read_elsewhere(std::string_view name) {
-  return name.starts_with("CONVOY_SIM_") || name == "CONVOY_STATISTICS_DIR";
+  return name.starts_with("CONVOY_SIM_") || name.starts_with("CONVOY_TORCH_") || name == "CONVOY_STATISTICS_DIR";
 }
 
 std::string user_file() {

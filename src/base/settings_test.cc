@@ -283,6 +283,7 @@ TEST_F(SettingsTest, AMisspeltVariableIsReported) {
   set_variable("CONVOY_SOMEBODY_ELSES_AFFAIR", "1");
   set_variable("CONVOY_SIM_THREADS", "2");
   set_variable("CONVOY_STATISTICS_DIR", "/tmp");
+  set_variable("CONVOY_TORCH_LIBRARY", "/tmp/library.so");
   EXPECT_EQ(problems(Settings::load()), "CONVOY_STRATEGEY: no such variable; did you mean CONVOY_STRATEGY?\n");
 }
 
