@@ -273,10 +273,10 @@ class Client(ExecCase):
 
     def test_the_summary_names_problem_and_tier(self):
         process = self.client()
-        self.assertIn("1 process used MIOpen; 1 problem, ", process.stderr)
+        self.assertIn("1 process computed convolutions; 1 problem, ", process.stderr)
         self.assertRegex(process.stderr, rf"\n +\d+ +vendor +miopen .* {self.PROBLEM}\n")
         self.assertNotIn("Fallback", process.stderr)
-        self.assertNotIn("used MIOpen", self.client(options=["--quiet"]).stderr)
+        self.assertNotIn("computed convolutions", self.client(options=["--quiet"]).stderr)
 
     def test_the_report(self):
         file = self.folder / "report.json"

@@ -4,10 +4,10 @@
     python -m pip install convoy-*.whl
 
 No isolation: the door is built for the PyTorch that is installed, not for the newest one. The wheel needs the libraries of this
-distribution that Convoy is built from (scripts/lib.sh names them), so it is for machines like this one.
+distribution that Convoy is built from (scripts/lib.sh names them), so it is for machines like this one. CONVOY_BUILD_DIR, an absolute
+path: a CMake build folder of Convoy for this very PyTorch, from which to take what would be built.
 """
 
-import json
 import os
 import pathlib
 import shutil
@@ -42,10 +42,7 @@ class Build(build_py):
 
     def run(self):
         super().run()
-        build = pathlib.Path(os.environ.get("CONVOY_BUILD_DIR", pathlib.Path(self.build_lib).parent / "cmake")).resolve()
-        self.run_cmake("-S", str(SOURCE), "-B", str(build), "-DCMAKE_BUILD_TYPE=Release", "-DCONVOY_BUILD_TESTS=OFF",
-                       "-DCONVOY_BUILD_SIM=OFF", "-DCMAKE_INSTALL_LIBDIR=lib", f"-DCONVOY_TORCH_PYTHON={sys.executable}")
-        self.run_cmake("--build", str(build), "--parallel", os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count())))
+        build = pathlib.Path(os.environ.get("CONVOY_BUILD_DIR") or self.build_all())
         package = pathlib.Path(self.build_lib) / "convoy"
         for folder, files in {
             "bin": [build / "convoy"],
@@ -55,7 +52,13 @@ class Build(build_py):
             (package / folder).mkdir(exist_ok=True)
             for file in files:
                 shutil.copy(file, package / folder / file.name)
-        json.loads((package / "lib/_build.json").read_text(encoding="utf-8"))
+
+    def build_all(self):
+        build = pathlib.Path(self.build_lib).parent.resolve() / "cmake"
+        self.run_cmake("-S", str(SOURCE), "-B", str(build), "-DCMAKE_BUILD_TYPE=Release", "-DCONVOY_BUILD_TESTS=OFF",
+                       "-DCONVOY_BUILD_SIM=OFF", "-DCMAKE_INSTALL_LIBDIR=lib", f"-DCONVOY_TORCH_PYTHON={sys.executable}")
+        self.run_cmake("--build", str(build), "--parallel", os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count())))
+        return build
 
     @staticmethod
     def run_cmake(*arguments):
@@ -73,7 +76,13 @@ class Wheel(bdist_wheel):
         return ("py3", "none", super().get_tag()[2])
 
 
+class PlatformDistribution(setuptools.Distribution):
+    def has_ext_modules(self):
+        return True  # the libraries, which setuptools does not know of
+
+
 setuptools.setup(
+    distclass=PlatformDistribution,
     name="convoy",
     version=f"{project_version()}+torch{torch_version()}",
     description="Every convolution of PyTorch finishes, with the right numbers",

@@ -137,7 +137,7 @@ std::string report_as_summary(const Report& report) {
   const ReportTotals totals = totals_of(report);
   std::vector<const ReportedProblem*> rows = sorted_rows(report);
   const std::string tiers = tier_list(totals);
-  std::string text = fmt::format("convoy: {} used MIOpen; {}, {}{}{}{}\n",
+  std::string text = fmt::format("convoy: {} computed convolutions; {}, {}{}{}{}\n",
                                  report.processes == 1 ? "1 process" : fmt::format("{} processes", report.processes),
                                  counted(totals.problems, "problem"), counted(totals.calls, "call"),
                                  tiers.empty() ? "" : " (", tiers, tiers.empty() ? "" : ")");
