@@ -522,8 +522,14 @@ class ReportTest(PackageTest):
         for _ in range(2):
             with self.assertRaises(RuntimeError):
                 self.model(image(channels=5))
-        watched.remove()
+        with self.assertRaises(RuntimeError):
+            self.model[0](image(channels=5))
+        self.model(image())
         convoy.disable()
+        self.assertFalse(self.serves(lambda: self.model(image())), "a layer was left open")
+        with self.assertRaises(RuntimeError):
+            self.model(image(channels=5))
+        watched.remove()
         self.assertFalse(self.serves(lambda: self.model(image())), "the layer is still open")
         self.assertEqual([len(m._forward_hooks) + len(m._forward_pre_hooks) for m in self.model.modules()], [0] * 5)
 

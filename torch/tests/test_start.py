@@ -120,12 +120,22 @@ class StatisticsAtExitTest(unittest.TestCase):
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_a_forked_child_writes_none(self):
-        run = start(SERVED + "import os; os.fork() and os.wait()", CONVOY_STATISTICS_DIR=self.folder)
+        again = "torch.conv2d(torch.ones(1, 1, 5, 5), torch.ones(1, 1, 3, 3))"
+        program = SERVED + f"import os; os.fork() and os.wait(); {again}"
+        run = start(program, CONVOY_STATISTICS_DIR=self.folder, OMP_NUM_THREADS="1")
         self.assertEqual((run.returncode, len(os.listdir(self.folder))), (0, 1))
+        with open(os.path.join(self.folder, os.listdir(self.folder)[0]), encoding="utf-8") as opened:
+            self.assertEqual(json.load(opened)["calls"], 2, "the child was first")
 
     def test_a_relative_folder_is_ignored(self):
         self.assertEqual(start(SERVED, CONVOY_STATISTICS_DIR="here").stderr, "")
         self.assertFalse(os.path.exists(os.path.join(support.FOLDER, "here")))
+
+    def test_a_file_in_the_way_stays(self):
+        program = SERVED + f"import os; open({self.folder!r} + f'/{{os.getpid()}}-torch-cpu.json', 'w').write('mine')"
+        self.assertEqual(start(program, CONVOY_STATISTICS_DIR=self.folder).stderr, "")
+        with open(os.path.join(self.folder, os.listdir(self.folder)[0]), encoding="utf-8") as opened:
+            self.assertEqual(opened.read(), "mine")
 
     def test_a_link_in_the_way_is_not_followed(self):
         victim = os.path.join(support.FOLDER, "victim")
