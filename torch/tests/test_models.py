@@ -13,10 +13,19 @@ import convoy
 import models
 from checks import SEED, ConvoyTest, on_each_device, tensors_in
 
-# Rounding grows through layers; norms over few elements and ReLUs at zero amplify it. How much shows in plain PyTorch's own
-# distance from the same computed in double: Convoy's may be a few times that, and a ReLU may fall on its other side.
+# Rounding grows through layers, most in norms over few elements. How much shows in plain PyTorch's own distance from the
+# same computed in double: Convoy's may be a few times that.
 TIMES = 4
-FORWARD, BACKWARD = 1e-4, 1e-2
+FORWARD, BACKWARD = 1e-4, 1e-3
+
+
+def smoothed(network):
+    """Without kinks: at a ReLU's, rounding in one layer decides over whole gradients (a tenth of a MobileNet's)."""
+    for module in network.modules():
+        for name, child in module.named_children():
+            if isinstance(child, (nn.ReLU, nn.ReLU6)):
+                setattr(module, name, nn.SiLU())
+    return network
 
 
 def outputs(model, x):
@@ -66,8 +75,8 @@ class Models(ConvoyTest):
                 if scale < 1e-4 * largest and not str(name).startswith("loss"):
                     continue  # a bias before a norm: nothing but rounding
                 difference = float((actual[name] - expected).norm())
-                message = f"{compute.__name__}: {name} off by {difference} of {scale}, plain PyTorch by {rounding[name]}"
                 allowed = floor * scale + TIMES * rounding[name]
+                message = f"{compute.__name__}: {name} off by {difference} of {scale}, plain PyTorch {rounding[name]}"
                 self.assertLessEqual(difference, allowed, f"{message}; {name_of_way}, seed {SEED}")
 
     def check_solvers(self, way):
@@ -79,6 +88,7 @@ class Models(ConvoyTest):
         if models.needs_torchvision(name) and models.torchvision is None:
             self.skipTest(models.WITHOUT_TORCHVISION)
         model, x = (one.to(device) for one in models.build(name, SEED))
+        smoothed(model)
         self.check_results(outputs, copy.deepcopy(model).eval(), x, FORWARD, WAYS)
         self.check_results(gradients, model, x, BACKWARD, WAYS)
         self.check_results(training, model, x, BACKWARD, WAYS)
