@@ -286,7 +286,7 @@ class Absence(Shim):
                               "CompileSolution", "Immediate")}
         expected |= {f"miopenFindConvolution{d}Algorithm" for d in ("Forward", "BackwardData", "BackwardWeights")}
         expected |= {"miopenConvolutionForwardBias", "miopenConvolutionBackwardBias", "miopenEnableProfiling",
-                     "miopenGetKernelTime", "miopenDestroy"}
+                     "miopenGetKernelTime", "miopenDestroy", "convoy_miopen_pass_through"}
         self.assertEqual(visible, expected)
 
     def test_nothing_but_libc_is_needed(self):

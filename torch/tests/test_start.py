@@ -59,6 +59,11 @@ class StartTest(unittest.TestCase):
     def test_the_package_is_found_by_its_variable(self):
         self.check(start(SERVED, path=(support.START,), CONVOY_TORCH_PACKAGE=support.PACKAGE), "served 1\n")
 
+    def test_a_mere_folder_of_its_name_is_not_the_package(self):
+        folder = self.make("convoy", "readme.txt", "sources, say")
+        run = start(SERVED, path=(support.START, os.path.dirname(folder)), CONVOY_TORCH_PACKAGE=support.PACKAGE)
+        self.check(run, "served 1\n")
+
     def test_without_the_package_torch_is_left_as_it_is(self):
         run = start(SERVED, path=(support.START,))
         self.check(run, "served None\n", "convoy: No module named 'convoy'; PyTorch is left as it is\n")

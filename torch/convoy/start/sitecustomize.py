@@ -20,16 +20,27 @@ def _is_switched_off():
     return word not in ("", "0", "no", "off", "false", "disable", "disabled")
 
 
-def _start():
-    try:
-        folder = os.environ.get("CONVOY_TORCH_PACKAGE", "")
+def _package():
+    """The package that the program has, else the one that came with `convoy exec`."""
+    from importlib.util import find_spec
+
+    folder = os.environ.get("CONVOY_TORCH_PACKAGE", "")
+    spec = find_spec("convoy")
+    # A folder of that name on the path, a clone of the sources say, is a package to Python, without a file.
+    if (spec is None or spec.origin is None) and os.path.isabs(folder):
+        sys.path.insert(0, folder)
         try:
             import convoy
-        except ModuleNotFoundError as error:
-            if error.name != "convoy" or not os.path.isabs(folder):
-                raise
-            sys.path.append(folder)
-            import convoy
+        finally:
+            sys.path.remove(folder)
+    import convoy
+
+    return convoy
+
+
+def _start():
+    try:
+        convoy = _package()
         convoy.enable(strategy=None, size_threshold=None, verify=None)
     except Exception as error:
         _say(error)
