@@ -60,7 +60,7 @@ class StartTest(unittest.TestCase):
         self.check(start(SERVED, path=(support.START,), CONVOY_TORCH_PACKAGE=support.PACKAGE), "served 1\n")
 
     def test_a_mere_folder_of_its_name_is_not_the_package(self):
-        folder = self.make("convoy", "readme.txt", "sources, say")
+        folder = self.make("sources/convoy", "readme.txt", "no package")
         run = start(SERVED, path=(support.START, os.path.dirname(folder)), CONVOY_TORCH_PACKAGE=support.PACKAGE)
         self.check(run, "served 1\n")
 
