@@ -18,6 +18,9 @@ import convoy
 
 SEED = int(os.environ.get("CONVOY_TEST_SEED", "20260117"))
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+# A busy machine takes OpenMP's threads away one by one, while the others spin: twenty times as long for small networks.
+THREADS = int(os.environ.get("CONVOY_TEST_THREADS", "1"))
+torch.set_num_threads(THREADS)
 # What products are added in: CPUs and GPUs add the halves in float.
 _ADDED_IN = {torch.bfloat16: torch.float32, torch.float16: torch.float32}
 
@@ -80,7 +83,7 @@ class ConvoyTest(unittest.TestCase):
         torch.manual_seed(SEED)
 
     def settings(self, **others):
-        return {"cache_dir": self.folder, "system_cache_dirs": "", **others}
+        return {"cache_dir": self.folder, "system_cache_dirs": "", "threads": THREADS, **others}
 
     @contextlib.contextmanager
     def convoy(self, **settings):

@@ -329,7 +329,7 @@ class Processes(ConvoyTest):
         known, new, w = random(1, 3, 8, 8), random(1, 3, 9, 9), random(4, 3, 3, 3, seed=1)
         expected = [functional.conv2d(x, w) for x in (known, new)]
         for fault in (None, "torch:error"):
-            with self.subTest(fault=fault, seed=SEED), self.served(fault=fault, trial="never", threads=1):
+            with self.subTest(fault=fault, seed=SEED), self.served(fault=fault, trial="never"):
                 functional.conv2d(known, w)
 
                 def body():
@@ -348,7 +348,7 @@ class Processes(ConvoyTest):
             functional.conv2d(x, w)
 
         def body():
-            with self.served(threads=1):
+            with self.served():
                 self.assert_close(functional.conv2d(x, w), expected, 27)
             return True
 
