@@ -5,8 +5,8 @@
 
 namespace convoy::pytorch {
 
-// For a forward run: null where nothing is enabled and the thread is in no scope.
-Session* session_for_forward();
+// For a forward run: null where nothing is enabled and it is not `asked_for`, by a scope or by its weight.
+Session* session_for_forward(bool asked_for);
 // For gradients: `only_known` where they are served only if their convolution was computed in a scope.
 struct GradientSession {
   Session* session = nullptr;

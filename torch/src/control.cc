@@ -1,5 +1,5 @@
-// Implementation of control.h and active.h.
-#include "control.h"
+// Implementation of convoy/torch_c.h and active.h.
+#include "convoy/torch_c.h"
 
 #include <pthread.h>
 
@@ -11,6 +11,7 @@
 
 #include "active.h"
 #include "devices.h"
+#include "weights.h"
 
 namespace convoy::pytorch {
 namespace {
@@ -83,6 +84,11 @@ bool use_settings(const std::string& settings) {
   return true;
 }
 
+// A scope or a weight before any enable(): with what files and environment say.
+bool use_some_settings() {
+  return control().session.load() != nullptr || use_settings("");
+}
+
 template <typename Body>
 bool guarded(Body body) noexcept {
   try {
@@ -100,10 +106,10 @@ const Scope& current_scope() {
   return t_scope;
 }
 
-Session* session_for_forward() {
+Session* session_for_forward(bool asked_for) {
   const Control* all = g_control.load(std::memory_order_acquire);
   if (all == nullptr) return nullptr;
-  return all->enabled.load(std::memory_order_relaxed) || t_scope.depth > 0 ? all->session.load() : nullptr;
+  return asked_for || all->enabled.load(std::memory_order_relaxed) ? all->session.load() : nullptr;
 }
 
 GradientSession session_for_gradients() {
@@ -154,8 +160,7 @@ int convoy_torch_enter(long long layer) {
   ++t_scope.depth;
   t_layers.push_back(t_scope.layer);
   if (layer >= 0) t_scope.layer = layer;
-  if (control().session.load() != nullptr) return 0;
-  return guarded([] { return use_settings(""); }) ? 0 : 1;
+  return guarded(use_some_settings) ? 0 : 1;
 }
 
 void convoy_torch_leave() {
@@ -163,6 +168,20 @@ void convoy_torch_leave() {
   --t_scope.depth;
   t_scope.layer = t_layers.back();
   t_layers.pop_back();
+}
+
+int convoy_torch_serve_weight(void* tensor_impl) {
+  return guarded([tensor_impl] {
+    if (!use_some_settings()) return false;
+    serve_weight(static_cast<at::TensorImpl*>(tensor_impl));
+    return true;
+  })
+             ? 0
+             : 1;
+}
+
+void convoy_torch_forget_weight(void* tensor_impl) {
+  forget_weight(static_cast<at::TensorImpl*>(tensor_impl));
 }
 
 long long convoy_torch_statistics(char* buffer, long long capacity) {

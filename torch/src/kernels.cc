@@ -5,6 +5,7 @@
 
 #include "active.h"
 #include "devices.h"
+#include "weights.h"
 
 namespace convoy::pytorch {
 namespace {
@@ -68,14 +69,15 @@ void note_failure(PlainCall& plain) {
 }
 
 at::Tensor forward(const Call& call, const OptionalTensor& bias) {
-  Session* const session = inside_plain() ? nullptr : session_for_forward();
+  const Scope& scope = current_scope();
+  const bool asked_for = scope.depth > 0 || is_served_weight(call.weight);
+  Session* const session = inside_plain() ? nullptr : session_for_forward(asked_for);
   if (session == nullptr) return plain_forward(call, bias);
   Served* const served = session->find(call, bias);
   convoy_plan const plan = served == nullptr ? nullptr : served->plan(CONVOY_FORWARD);
   if (plan == nullptr) return plain_forward(call, bias);
   ++session->forward_calls;
-  const Scope& scope = current_scope();
-  if (scope.depth > 0) served->in_scope = true;
+  if (asked_for) served->in_scope = true;
   if (scope.layer >= 0) session->count_layer(scope.layer, *served);
 
   PlainCall plain{call};

@@ -32,7 +32,7 @@ class Served {
   // The problem's canonical string, for reports.
   std::string problem(convoy_direction direction) const;
 
-  std::atomic<bool> in_scope{false};  // computed inside enter() and leave(): its gradients belong there, too
+  std::atomic<bool> in_scope{false};  // computed in a scope, or with a served weight: its gradients belong there, too
 
  private:
   const Request request_;

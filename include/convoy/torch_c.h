@@ -1,5 +1,7 @@
-// The C functions of libconvoy_torch.so: for Python's ctypes and for convoy/torch.h. None throws; texts are UTF-8.
-#pragma once
+// The C functions of libconvoy_torch.so, which work without PyTorch's headers: for Python's ctypes and for convoy/torch.h. None
+// throws; texts are UTF-8.
+#ifndef CONVOY_TORCH_C_H
+#define CONVOY_TORCH_C_H
 
 #define CONVOY_TORCH_API extern "C" __attribute__((visibility("default")))
 
@@ -17,6 +19,10 @@ CONVOY_TORCH_API const char* convoy_torch_settings();
 // `layer` >= 0: counted for that layer. Nests. 1: cannot be served (convoy_torch_last_error()); leave() is to be called all the same.
 CONVOY_TORCH_API int convoy_torch_enter(long long layer);
 CONVOY_TORCH_API void convoy_torch_leave();
+// Convolutions with this weight, an at::TensorImpl*, are served though nothing is enabled, wherever they are computed, gradients
+// included. The tensor is not kept alive. 1: cannot be served (convoy_torch_last_error()).
+CONVOY_TORCH_API int convoy_torch_serve_weight(void* tensor_impl);
+CONVOY_TORCH_API void convoy_torch_forget_weight(void* tensor_impl);
 // JSON into `buffer` if it holds `capacity` bytes; returns the bytes needed, the final zero included.
 CONVOY_TORCH_API long long convoy_torch_statistics(char* buffer, long long capacity);
 // Counts of calls, of what was handed through and of layers begin anew; what the engine knows of problems stays.
@@ -25,3 +31,5 @@ CONVOY_TORCH_API void convoy_torch_reset_statistics();
 CONVOY_TORCH_API const char* convoy_torch_last_error();
 // Called with a device's index when its memory runs out, before the second try: torch.cuda.empty_cache(). Null: none.
 CONVOY_TORCH_API void convoy_torch_set_empty_cache(void (*function)(int device));
+
+#endif
