@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/timing.h"
+#include "dispatch/facts.h"
 #include "dispatch/find.h"
 #include "dispatch/trial.h"
 #include "problem/driver_line.h"
@@ -64,12 +65,9 @@ class Climb {
   ClimbResult run(const std::vector<std::string>& struck_off);
 
  private:
-  CandidateFacts facts_of(const Solver& solver, const std::vector<std::string>& struck_off) const;
-  int quarantined_kin(const Solver& solver) const;
   Result<void> check_memory() const;
   Selection look_around(const std::vector<std::string>& struck_off);
   bool wants_search(const Selection& selection) const;
-  void add_external_facts(CandidateFacts& facts, bool struck) const;
   Result<void> check_soundness() const;
   StepReport take(const Step& step, const Candidate& candidate);
   StepReport try_in_child(const Candidate& candidate);
@@ -106,66 +104,6 @@ class Climb {
   std::vector<std::size_t> passed_;  // places of all that hold
   ClimbResult result_;
 };
-
-// Other problem classes of the same direction, type and rank on which the solver is in quarantine.
-int Climb::quarantined_kin(const Solver& solver) const {
-  const TrialKey key = context_.key_of(solver, problem_);
-  std::map<std::string, int> strikes;
-  for (const Incident& incident : context_.store().incidents_of_solver(key.solver, key.device, key.library)) {
-    if (incident.key.problem_class == key.problem_class) continue;
-    const auto other = parse_problem(incident.key.problem);
-    if (!other || other->direction != problem_.direction || other->dtype != problem_.dtype ||
-        other->rank != problem_.rank) {
-      continue;
-    }
-    strikes[incident.key.problem_class] += incident.strikes;
-  }
-  return static_cast<int>(std::count_if(strikes.begin(), strikes.end(),
-                                        [](const auto& entry) { return entry.second >= k_quarantine_strikes; }));
-}
-
-CandidateFacts Climb::facts_of(const Solver& solver, const std::vector<std::string>& struck_off) const {
-  CandidateFacts facts;
-  facts.solver = solver.id();
-  facts.tier = solver.tier(context_.device());
-  const Fit fit = solver.fits(ordinary_, context_.device());
-  facts.refusal = fit.refusal();
-  facts.elsewhere = fit.is_elsewhere();
-  if (std::find(struck_off.begin(), struck_off.end(), facts.solver) != struck_off.end()) {
-    facts.refusal = "failed earlier in this process";
-  }
-  if (facts.tier == Tier::reference || !facts.refusal.empty()) return facts;
-  const TrialKey key = context_.key_of(solver, problem_);
-  for (const Incident& incident : context_.store().incidents(key)) {
-    const bool by_naive_alone = policy_.strategy == Strategy::vendor;
-    if (incident.verdict == Verdict::refused && facts.tier == Tier::vendor && !by_naive_alone && facts.refusal.empty())
-      facts.refusal = "refused before: " + incident.reason;
-    if (incident.strikes == 0) continue;
-    if (facts.strikes == 0) facts.strike_reason = fmt::format("{}: {}", to_string(incident.verdict), incident.reason);
-    facts.strikes += incident.strikes;
-  }
-  facts.quarantined_kin = quarantined_kin(solver);
-  facts.passed_before = facts.strikes == 0 && context_.store().passed_before(key);
-  const auto anywhere = context_.store().incidents_of_solver(key.solver, key.device, key.library);
-  const bool struck =
-      std::any_of(anywhere.begin(), anywhere.end(), [](const Incident& one) { return one.strikes > 0; });
-  facts.suspect = struck || policy_.faults.armed(solver.id());
-  if (policy_.find != FindMode::immediate) {
-    if (const auto record = newest_record(context_, problem_, solver)) facts.measured_ms = record->time_ms;
-  }
-  if (&solver == external_) add_external_facts(facts, struck);
-  return facts;
-}
-
-// What the caller brought along it would have run without us: it is spared what cannot be had for it.
-void Climb::add_external_facts(CandidateFacts& facts, bool struck) const {
-  const bool restricted = policy_.strategy == Strategy::gemm || policy_.strategy == Strategy::implicit_gemm;
-  if (restricted && facts.tier == Tier::vendor) facts.refusal = "cannot be told which algorithms to use";
-  if (tensors_.context == nullptr) facts.refusal = "computes calls of its own caller only";
-  facts.trusted = external_->stand_in() == nullptr;
-  // One strike may have been a user's kill. Where no child can tell: another try here, behind its intent. Two are quarantine.
-  facts.suspect = policy_.faults.deadly(facts.solver) || (struck && !facts.trusted);
-}
 
 PlanOptions Climb::options_of(const Candidate& candidate) const {
   PlanOptions options;
@@ -385,7 +323,8 @@ Result<void> Climb::check_memory() const {
 
 Selection Climb::look_around(const std::vector<std::string>& struck_off) {
   facts_.clear();
-  for (const Solver* solver : candidates_) facts_.push_back(facts_of(*solver, struck_off));
+  const FactsQuestion question{problem_, ordinary_, tensors_, struck_off};
+  for (const Solver* solver : candidates_) facts_.push_back(facts_of(context_, *solver, question));
   return select(problem_, facts_, policy_, context_.on_host());
 }
 
