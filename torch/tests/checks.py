@@ -14,13 +14,17 @@ import unittest
 
 import torch
 
-import convoy
+import support
 
 SEED = int(os.environ.get("CONVOY_TEST_SEED", "20260117"))
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 # A busy machine takes OpenMP's threads away one by one, while the others spin: twenty times as long for small networks.
 THREADS = int(os.environ.get("CONVOY_TEST_THREADS", "1"))
 torch.set_num_threads(THREADS)
+support.isolate()
+
+import convoy  # noqa: E402  nothing of the user's may be read when it is loaded
+
 # What products are added in: CPUs and GPUs add the halves in float.
 _ADDED_IN = {torch.bfloat16: torch.float32, torch.float16: torch.float32}
 

@@ -108,6 +108,19 @@ class Numbers(ConvoyTest):
     def test_bfloat16(self):
         self.check(["conv1d", "conv2d", "conv2d 1x1", "conv2d strided", "conv2d large", "conv3d"], torch.bfloat16)
 
+    def test_bfloat16_bias(self):
+        """A sum of 2.0078125, halfway between two numbers, and a bias that takes half of it away: 1.01171875 is right, and
+        1.0 what two roundings make of it. Neither is a reason to give up a solver, let alone all of them."""
+        x = torch.full((1, 8, 6, 6), 0.25)
+        x[:, 0] += 2**-7
+        x, w = x.bfloat16(), torch.ones(4, 8, 1, 1, dtype=torch.bfloat16)
+        bias = torch.full((4,), -(1 - 2**-8), dtype=torch.bfloat16)
+        for device, way in itertools.product(DEVICES, WAYS):
+            with self.subTest(way=way, device=device), self.served(**WAYS[way]):
+                actual = functional.conv2d(x.to(device), w.to(device), bias.to(device))
+                self.check_way(way)
+                self.assertLessEqual(float((actual - 1.01171875).abs().max()), 2**-6)
+
     def test_channels_last(self):
         names = [name for name in CONVOLUTIONS if "2d" in name and "unbatched" not in name]
         self.check(names, memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """Training goes on whatever PyTorch's own path does: fails, hangs, crashes, lies or finds no memory.
 
-Also that memory stays flat, and that a second process does not meet again what the first has learned. Faults that would end
+Memory stays flat, too, and a second process does not meet again what the first has learned. Faults that would end
 or stop the process (hang, crash) strike in the child that tries first; the others strike in the process, too.
 """
 
