@@ -109,8 +109,10 @@ class Numbers(ConvoyTest):
         self.check(["conv1d", "conv2d", "conv2d 1x1", "conv2d strided", "conv2d large", "conv3d"], torch.bfloat16)
 
     def test_bfloat16_bias(self):
-        """A sum of 2.0078125, halfway between two numbers, and a bias that takes half of it away: 1.01171875 is right, and
-        1.0 what two roundings make of it. Neither is a reason to give up a solver, let alone all of them."""
+        """Two roundings, of a sum halfway between two numbers and of what a bias leaves of it, are nobody's fault.
+
+        2.0078125 - 0.99609375 is 1.01171875; rounded before and after it is 1.
+        """
         x = torch.full((1, 8, 6, 6), 0.25)
         x[:, 0] += 2**-7
         x, w = x.bfloat16(), torch.ones(4, 8, 1, 1, dtype=torch.bfloat16)

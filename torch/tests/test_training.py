@@ -1,7 +1,7 @@
 """Training goes on whatever PyTorch's own path does: fails, hangs, crashes, lies or finds no memory.
 
-Memory stays flat, too, and a second process does not meet again what the first has learned. Faults that would end
-or stop the process (hang, crash) strike in the child that tries first; the others strike in the process, too.
+Memory stays flat, too, and a second process does not meet again what the first has learned. Faults that would end or
+stop the process (hang, crash) strike in the child that tries first; the others strike in the process, too.
 """
 
 import json
