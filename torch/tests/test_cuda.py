@@ -1,4 +1,4 @@
-"""What a GPU adds: graphs, streams, PyTorch's switches of precision and of libraries, half precision, no memory left."""
+"""What a GPU adds: graphs, streams, switches of precision and of libraries, half precision, no memory left."""
 
 import unittest
 
@@ -64,7 +64,7 @@ class Switches(OnGpu):
             with self.subTest(fault=fault), self.served(fault=fault):
                 first = step_on_copy(net(), x)
                 for _ in range(5):
-                    self.assertTrue(all(map(torch.equal, step_on_copy(net(), x), first)), "the bits differ between runs")
+                        self.assertTrue(all(map(torch.equal, step_on_copy(net(), x), first)), "bits differ between runs")
 
     def test_without_cudnn(self):
         torch.backends.cudnn.enabled = False

@@ -5,7 +5,6 @@ Everything equals plain PyTorch, and is served where it computes.
 
 import copy
 import os
-import shutil
 import signal
 import threading
 import time
