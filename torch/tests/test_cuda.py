@@ -64,7 +64,7 @@ class Switches(OnGpu):
             with self.subTest(fault=fault), self.served(fault=fault):
                 first = step_on_copy(net(), x)
                 for _ in range(5):
-                        self.assertTrue(all(map(torch.equal, step_on_copy(net(), x), first)), "bits differ between runs")
+                    self.assertTrue(all(map(torch.equal, step_on_copy(net(), x), first)), "bits differ between runs")
 
     def test_without_cudnn(self):
         torch.backends.cudnn.enabled = False
