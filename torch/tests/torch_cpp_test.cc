@@ -289,12 +289,16 @@ TEST_F(Patch, DoesNotReachClonesAndKeepsNothingAlive) {
   const auto clone = std::dynamic_pointer_cast<NetworkImpl>(patched_->clone());
   clone->forward(input_);
   EXPECT_EQ(calls(), (Calls{0, 0}));
-  const Tensor weight = patched_->first->weight;
+  const auto weight =
+      c10::weak_intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>(patched_->first->weight.getIntrusivePtr());
   patched_ = Network();
-  EXPECT_EQ(weight.use_count(), 1U);
+  EXPECT_TRUE(weight.expired());
   // Addresses are used again: none of the new ones may pass for a patched one.
   for (int i = 0; i < 20; ++i) Network()->forward(input_);
   EXPECT_EQ(calls(), (Calls{0, 0}));
+  // The next model that is patched makes the door forget those that are gone.
+  pytorch::patch_model(*plain_);
+  EXPECT_EQ(weight.weak_use_count(), 1U);
 }
 
 TEST_F(Patch, ServesAForkedChild) {
