@@ -61,6 +61,10 @@ double rounded_to(Dtype dtype, double value) {
   return load_element(&cell, dtype, 0);
 }
 
+double size_of(const PointValue& point) {
+  return std::max(std::abs(point.value - point.bias), std::sqrt(point.square_sum));
+}
+
 double error_of(double got, double want, double size, Dtype dtype) {
   if (std::isnan(want)) return std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
   if (!std::isfinite(got) || !std::isfinite(want)) {
@@ -264,7 +268,7 @@ NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int s
       const PointValue want = reference_point(geometry, tensors, index);
       const double got = load_element(output, dtype, output_offset(geometry, index));
       const double value = problem.dtype == Dtype::i8 ? rounded_to(dtype, want.value) : want.value;
-      const double size = std::sqrt(want.square_sum);
+      const double size = size_of(want);
       // Partial sums, and the transforms of Winograd, may exceed what the sum comes to: no verdict on such data.
       if (std::isfinite(value) && std::max(size, std::abs(value)) > largest_finite(dtype) / 1024) continue;
       const double error = error_of(got, value, size, dtype);
@@ -286,7 +290,10 @@ NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const vo
   // convolution.)
   double square_sum = 0;
   const auto indices = sample_indices(elements, 64, 1);
-  for (const std::int64_t index : indices) square_sum += reference_point(geometry, tensors, index).square_sum;
+  for (const std::int64_t index : indices) {
+    const double one = size_of(reference_point(geometry, tensors, index));
+    square_sum += one * one;
+  }
   const double size = indices.empty() ? 0 : std::sqrt(square_sum / static_cast<double>(indices.size()));
   check.telling = size > 0;
   const void* output = output_of(problem, tensors);

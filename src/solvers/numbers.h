@@ -2,7 +2,8 @@
 // against it.
 //
 // The error of one element is |got - want| / size, where want is summed in double and
-//   size = max(|want|, sqrt(sum of squares of the products)).
+//   size = max(|want|, |want - bias|, sqrt(sum of squares of the products)):
+// whoever adds the bias to a rounded sum has rounded that sum.
 // Rounding after each of L additions leaves an error that grows like sqrt(L) units of the accumulator's
 // precision, for sums that wander (random signs: size is the root of the square sum) as for sums that grow
 // (one sign: size is |want|). So

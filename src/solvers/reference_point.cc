@@ -85,7 +85,8 @@ PointValue reference_point(const Geometry& geometry, const Tensors& tensors, std
     case Direction::backward_data: sum.backward_data(at.first, at.second, at.position); break;
     case Direction::backward_weights: sum.backward_weights(at.first, at.second, at.position); break;
   }
-  if (tensors.bias != nullptr) sum.result.value += load_element(tensors.bias, geometry.output_dtype, at.second);
+  if (tensors.bias != nullptr) sum.result.bias = load_element(tensors.bias, geometry.output_dtype, at.second);
+  sum.result.value += sum.result.bias;
   return sum.result;
 }
 

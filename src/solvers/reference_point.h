@@ -12,6 +12,7 @@ namespace convoy {
 struct PointValue {
   double value = 0;
   double square_sum = 0;  // sum of squares of the products: their root is the size that rounding errors scale with
+  double bias = 0;        // of `value`, what is no product
 };
 
 // `index` counts the output tensor's logical elements row-major in the order of Problem::dims: (n, k|c, d, h,

@@ -21,6 +21,8 @@ DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 # A busy machine takes OpenMP's threads away one by one, while the others spin: twenty times as long for small networks.
 THREADS = int(os.environ.get("CONVOY_TEST_THREADS", "1"))
 torch.set_num_threads(THREADS)
+# Both sides in full precision: plain PyTorch's cuDNN rounds to TF32 unless told not to.
+torch.backends.cudnn.allow_tf32 = False
 support.isolate()
 
 import convoy  # noqa: E402  nothing of the user's may be read when it is loaded
