@@ -34,6 +34,7 @@ def free_port():
 def train(rank, options):
     """Losses and seconds of each step."""
     on_gpu = options["backend"] == "nccl"
+    torch.backends.cudnn.allow_tf32 = False  # what own kernels compute in
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
     network, x = models.build(options["model"], seed=1)
     network = nn.parallel.DistributedDataParallel(network.to(device), device_ids=[rank] if on_gpu else None)
