@@ -3,18 +3,19 @@
 // go on working.
 #include "base/settings.h"
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/edit_distance.h"
 #include "base/file.h"
 #include "base/setting_value.h"
 
@@ -110,20 +111,6 @@ std::string_view miopen_reaction(const SettingRow& row, std::string_view value) 
   return "";
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
 // The name (a key or a variable, as `member` says) that `wrong` was probably meant to be; empty when nothing
 // is near.
 std::string_view nearest_name(std::string_view wrong, std::string_view SettingRow::*member) {
@@ -166,6 +153,20 @@ std::string_view to_string(Origin origin) {
 std::string Settings::environment(std::string_view name) {
   const char* value = ::secure_getenv(std::string(name).c_str());
   return value == nullptr ? "" : value;
+}
+
+std::vector<std::pair<std::string, std::string>> Settings::environment_with(std::span<const std::string_view> prefixes) {
+  std::vector<std::pair<std::string, std::string>> found;
+  if (::getauxval(AT_SECURE) != 0) return found;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    const auto begins = [&](std::string_view prefix) { return text.substr(0, equals).starts_with(prefix); };
+    if (equals == std::string_view::npos || std::ranges::none_of(prefixes, begins)) continue;
+    found.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 Settings::Settings() {

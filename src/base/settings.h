@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -68,6 +69,9 @@ class Settings {
   // when unset, and in programs that run with somebody else's rights (setuid), whose environment is not
   // theirs to trust.
   static std::string environment(std::string_view name);
+  // All variables whose name begins with one of `prefixes`, empty ones too, as (name, value) by name; none where the above
+  // is empty for want of trust.
+  static std::vector<std::pair<std::string, std::string>> environment_with(std::span<const std::string_view> prefixes);
 
  private:
   struct Value {
