@@ -14,9 +14,9 @@ namespace convoy {
 
 // Where to look beyond the places that every machine has. Library code reads no environment: the caller hands it in.
 struct DetectOptions {
-  std::vector<std::string> conda_prefixes;  // $CONDA_PREFIX
-  std::vector<std::string> site_packages;   // of Pythons: torch/lib, _rocm_sdk_* below them
-  std::vector<std::string> user_folders;    // MIOpen's own: ~/.config/miopen, ~/.cache/miopen, $MIOPEN_USER_DB_PATH
+  std::vector<std::string> conda_prefixes = {};  // $CONDA_PREFIX
+  std::vector<std::string> site_packages = {};   // of Pythons: torch/lib, _rocm_sdk_* below them
+  std::vector<std::string> user_folders = {};  // MIOpen's own: ~/.config/miopen, ~/.cache/miopen, $MIOPEN_USER_DB_PATH
 };
 
 // A device file, and what the calling user may do with it. Nothing is opened: opening /dev/kfd makes the driver start work.
@@ -93,12 +93,15 @@ struct DetectedLibrary {
   bool embedded_databases = false;          // a build that has them inside and reads no folder
 };
 
-// The files of `library` that MIOpen would take on that card; empty lists: it compiles and searches everything anew.
+// The files of `library` that MIOpen would take on a card; where the first three lists are empty it compiles and searches all anew.
 struct DatabaseFiles {
   std::vector<std::string> kernels;  // gfx1030_36.kdb, gfx1030.kdb
   std::vector<std::string> finds;    // gfx1030_36.HIP.fdb.txt
   std::vector<std::string> tunings;  // gfx1030_36.db.txt, miopen.db
+  std::vector<std::string>
+      relatives;  // for the architecture with other numbers of units, of which MIOpen borrows tunings at most
 };
+// `compute_units` as in DetectedGpu; `architecture` is the pretended one where HSA_OVERRIDE_GFX_VERSION sets one.
 DatabaseFiles databases_for(const DetectedLibrary& library, const std::string& architecture, int compute_units);
 
 // One of DetectOptions::user_folders.
@@ -127,8 +130,5 @@ struct Detection {
 
 // `root`: "" for this machine, or the folder of an image or a recorded tree.
 Detection detect(const std::string& root, const DetectOptions& options);
-
-// gfx_target_version of KFD, 10^4 major + 100 minor + stepping, as a name: 100100 is "gfx1010", 90010 "gfx90a". Empty: not plausible.
-std::string gfx_name(std::int64_t target_version);
 
 }  // namespace convoy

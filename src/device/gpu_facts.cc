@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/settings.h"
+#include "device/kfd_topology.h"
 
 #include <fmt/format.h>
 
@@ -58,23 +58,15 @@ std::string first_line(const char* path) {
   return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
-// A line "label number" of a topology node's properties; -1: there is none.
-std::int64_t property_of(const std::string& text, const std::string& label) {
-  const std::size_t at = ("\n" + text).find("\n" + label + " ");
-  std::int64_t value = -1;
-  if (at != std::string::npos) std::from_chars(text.data() + at + label.size() + 1, text.data() + text.size(), value);
-  return value;
-}
-
-// gfx_target_version of the GPU at that place: 10^4 major + 100 minor + stepping; 0: unknown. Cards are not counted, because
-// HIP_VISIBLE_DEVICES changes HIP's numbers, not the kernel's.
+// gfx_target_version of the GPU at that place; 0: unknown. Cards are not counted, because HIP_VISIBLE_DEVICES changes HIP's
+// numbers, not the kernel's.
 std::int64_t target_version_of(const std::string& topology, int domain, int bus, int slot) {
   for (int node = 0; node < 64; ++node) {
     const auto text = read_file(fmt::format("{}/{}/properties", topology, node), 1 << 16);
     if (!text) continue;
-    const std::int64_t version = property_of(*text, "gfx_target_version");
-    const std::int64_t location = property_of(*text, "location_id");  // bus << 8 | slot << 3 | function
-    const std::int64_t there = std::max<std::int64_t>(property_of(*text, "domain"), 0);
+    const std::int64_t version = kfd_property(*text, "gfx_target_version");
+    const std::int64_t location = kfd_property(*text, "location_id");  // bus << 8 | slot << 3 | function
+    const std::int64_t there = std::max<std::int64_t>(kfd_property(*text, "domain"), 0);
     if (version > 0 && location >> 3 == (bus << 5 | slot) && there == domain) return version;
   }
   return 0;
@@ -106,7 +98,7 @@ std::string real_architecture_of(const GpuApi& api, int device, std::string_view
   const std::int64_t version = target_version_of(topology, attribute_of(api, k_domain, device),
                                                  attribute_of(api, k_bus, device), attribute_of(api, k_slot, device));
   if (version == 0) return {};
-  std::string real = fmt::format("gfx{}{:x}{:x}", version / 10000, version / 100 % 100, version % 100);
+  std::string real = gfx_name(version);
   return real == pretended.substr(0, pretended.find(':')) ? std::string() : real;
 }
 
