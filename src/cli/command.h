@@ -16,6 +16,7 @@ struct CommandContext {
 void add_run_command(CLI::App& app, CommandContext& context);
 void add_tune_command(CLI::App& app, CommandContext& context);
 void add_db_command(CLI::App& app, CommandContext& context);
+void add_doctor_command(CLI::App& app, CommandContext& context);
 void add_devices_command(CLI::App& app, CommandContext& context);
 void add_settings_command(CLI::App& app, CommandContext& context);
 void add_exec_command(CLI::App& app, CommandContext& context);

@@ -47,9 +47,7 @@ std::vector<Claim> claims(const TestFolder& folder) {
       {"find_enforce_clean", {{"MIOPEN_FIND_ENFORCE", "5"}}, {{"MIOPEN_FIND_ENFORCE", "4"}}},
       {"find_enforce_word", {{"MIOPEN_FIND_ENFORCE", "never"}}, {{"MIOPEN_FIND_ENFORCE", "none"}}},
       {"find_enforce_range", {{"MIOPEN_FIND_ENFORCE", "6"}}, {{"MIOPEN_FIND_ENFORCE", "5"}}},
-      {"switch_is_on_anyway",
-       {{"MIOPEN_DEBUG_CONV_IMPLICIT_GEMM", "1"}},
-       {{"MIOPEN_DEBUG_CONV_IMPLICIT_GEMM", "0"}}},
+      {"switch_is_on_anyway", {{"MIOPEN_DEBUG_CONV_IMPLICIT_GEMM", "1"}}, {{"MIOPEN_DEBUG_CONV_IMPLICIT_GEMM", "0"}}},
       {"switch_is_off_anyway", {{"MIOPEN_DISABLE_CACHE", "0"}}, {{"MIOPEN_DISABLE_CACHE", "1"}}},
       {"switch_on_not_boolean", {{"MIOPEN_DEBUG_CONV_FFT", "2"}}, {{"MIOPEN_DEBUG_CONV_FFT", "disabled"}}},
       {"switch_off_not_boolean", {{"MIOPEN_ENABLE_LOGGING", "much"}}, {{"MIOPEN_ENABLE_LOGGING", "on"}}},
@@ -160,11 +158,11 @@ TEST(EnvironmentRules, EveryNameIsListedOnceAndBelongsToAFamily) {
 }
 
 TEST(EnvironmentRules, AMisspeltNameIsToldWithTheOneThatWasMeant) {
-  for (const auto& [wrong, meant] : std::map<std::string, std::string>{
-           {"MIOPEN_FIND_MODUS", "MIOPEN_FIND_MODE"},
-           {"MIOPEN_DEBUG_CONV_IMPLICITGEMM", "MIOPEN_DEBUG_CONV_IMPLICIT_GEMM"},
-           {"MIOPEN_USER_DB_PATHS", "MIOPEN_USER_DB_PATH"},
-           {"HSA_OVERRIDE_GFX_VERSIONS", "HSA_OVERRIDE_GFX_VERSION"}}) {
+  for (const auto& [wrong, meant] :
+       std::map<std::string, std::string>{{"MIOPEN_FIND_MODUS", "MIOPEN_FIND_MODE"},
+                                          {"MIOPEN_DEBUG_CONV_IMPLICITGEMM", "MIOPEN_DEBUG_CONV_IMPLICIT_GEMM"},
+                                          {"MIOPEN_USER_DB_PATHS", "MIOPEN_USER_DB_PATH"},
+                                          {"HSA_OVERRIDE_GFX_VERSIONS", "HSA_OVERRIDE_GFX_VERSION"}}) {
     const VariableVerdict verdict = only_verdict(wrong, "1");
     EXPECT_EQ(verdict.rule, "misspelt_name") << wrong;
     EXPECT_EQ(verdict.severity, Severity::warning);
@@ -194,9 +192,9 @@ TEST(EnvironmentRules, AllocatorOptionsFollowPyTorchsGrammar) {
                             "expandable_segments:False,max_split_size_mb:512"}) {
     EXPECT_FALSE(says("hip_allocator_refused", {{"PYTORCH_HIP_ALLOC_CONF", right}})) << right;
   }
-  for (const char* wrong : {"max_split_size_mb", "max_split_size_mb:20", "max_split_size_mb:", "max_split:128", ",", "backend:",
-                            "expandable_segments:1", "backend:native,", "roundup_power2_divisions:[256:1", ":", "backend:jemalloc",
-                            "max_split_size_mb:128;expandable_segments:True"}) {
+  for (const char* wrong : {"max_split_size_mb", "max_split_size_mb:20", "max_split_size_mb:", "max_split:128", ",",
+                            "backend:", "expandable_segments:1", "backend:native,", "roundup_power2_divisions:[256:1",
+                            ":", "backend:jemalloc", "max_split_size_mb:128;expandable_segments:True"}) {
     EXPECT_TRUE(says("hip_allocator_refused", {{"PYTORCH_HIP_ALLOC_CONF", wrong}})) << wrong;
   }
 }

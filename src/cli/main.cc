@@ -49,14 +49,16 @@ int run_program(int argc, char** argv) {
   add_report_command(app, context);
   add_db_command(app, context);
   add_devices_command(app, context);
+  add_doctor_command(app, context);
   add_settings_command(app, context);
   add_probe_command(app, context);
   app.parse_complete_callback([&app, &context] {
     // A program shows warnings unless told to be quiet; the library says nothing unless told to speak.
     log_to_stderr(log_level_of(context.settings, LogLevel::warning));
     for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
-    // A setting that cannot be used would silently do something else than asked; these two only look.
-    const bool looks = app.got_subcommand("settings") || app.got_subcommand("devices");
+    // A setting that cannot be used would silently do something else than asked; these only look.
+    const bool looks =
+        app.got_subcommand("settings") || app.got_subcommand("devices") || app.got_subcommand("doctor");
     if (!context.settings.problems().empty() && !looks) throw CLI::RuntimeError(2);
   });
   try {

@@ -1,0 +1,117 @@
+// Which assignments are seen in the files that shells, sessions and services read, and that nothing else is.
+#include "cli/environment_places.h"
+
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/test_folder.h"
+
+namespace convoy {
+namespace {
+
+class EnvironmentPlaces : public testing::Test {
+ protected:
+  std::vector<std::string> read(const std::string& home = "/home/me") const {
+    std::vector<std::string> lines;
+    const auto wanted = [](std::string_view name) { return name.starts_with("MIOPEN_") || name.starts_with("HSA_"); };
+    for (const EnvironmentAssignment& one : read_environment_files(root_.path(), home, wanted).assignments) {
+      lines.push_back(
+          fmt::format("{}:{} {}={}{}", one.file, one.line, one.name, one.value, one.computed ? " computed" : ""));
+    }
+    return lines;
+  }
+  using Lines = std::vector<std::string>;
+  TestFolder root_;
+};
+
+TEST_F(EnvironmentPlaces, ShellCommands) {
+  root_.write("etc/profile.d/rocm.sh",
+              "# export MIOPEN_A=1\n"
+              "if lspci | grep -q 731f; then export MIOPEN_B=2; fi\n"
+              "MIOPEN_C='3 4' MIOPEN_D=\"5\\\"6\"   # MIOPEN_E=7\n"
+              "declare -x MIOPEN_F=$HOME/db MIOPEN_G='$HOME'\n"
+              "echo MIOPEN_H=1; MIOPEN_I=8 program MIOPEN_J=9\n"
+              "export MIOPEN_K=\\\n10\n"
+              "\texport PATH=/bin MIOPEN_L=\"\"\r\n"
+              "export MIOPEN_M=\"un\nclosed\n");
+  EXPECT_EQ(read(),
+            (Lines{"/etc/profile.d/rocm.sh:2 MIOPEN_B=2", "/etc/profile.d/rocm.sh:3 MIOPEN_C=3 4",
+                   "/etc/profile.d/rocm.sh:3 MIOPEN_D=5\"6", "/etc/profile.d/rocm.sh:4 MIOPEN_F=$HOME/db computed",
+                   "/etc/profile.d/rocm.sh:4 MIOPEN_G=$HOME", "/etc/profile.d/rocm.sh:5 MIOPEN_I=8",
+                   "/etc/profile.d/rocm.sh:6 MIOPEN_K=10",
+                   "/etc/profile.d/rocm.sh:8 MIOPEN_L=", "/etc/profile.d/rocm.sh:9 MIOPEN_M=un"}));
+}
+
+TEST_F(EnvironmentPlaces, EnvironmentFilesTakeQuotesOffWholeValues) {
+  root_.write("etc/environment", "MIOPEN_A=\"1\"\nexport MIOPEN_B=2\nnothing\n  MIOPEN_C = x y\nMIOPEN_D='\"3\"'\n");
+  root_.write("etc/environment.d/90-rocm.conf", "HSA_X=${HSA_Y}\n");
+  root_.write("etc/environment.d/90-rocm.conf.bak", "HSA_X=2\n");
+  root_.write("home/me/.config/environment.d/a.conf", "HSA_Z=1\n");
+  EXPECT_EQ(read(),
+            (Lines{"/etc/environment:1 MIOPEN_A=1", "/etc/environment:2 MIOPEN_B=2", "/etc/environment:4 MIOPEN_C=x y",
+                   "/etc/environment:5 MIOPEN_D=\"3\"", "/etc/environment.d/90-rocm.conf:1 HSA_X=${HSA_Y} computed",
+                   "/home/me/.config/environment.d/a.conf:1 HSA_Z=1"}));
+}
+
+// systemd.syntax(7): a quotation mark inside a word stays where it is.
+TEST_F(EnvironmentPlaces, SystemdKeepsQuotesInsideWords) {
+  root_.write("etc/systemd/system.conf.d/rocm.conf",
+              "[Manager]\n"
+              "DefaultEnvironment=\"MIOPEN_A=1 2\" MIOPEN_B=3 'MIOPEN_C=4'\n"
+              "DefaultEnvironment=HSA_D=\"10.3.0\" \\\n  HSA_E=5\n"
+              "DefaultLimitCORE=HSA_F=6\n"
+              "#DefaultEnvironment=HSA_G=7\n");
+  EXPECT_EQ(read(), (Lines{"/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_A=1 2",
+                           "/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_B=3",
+                           "/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_C=4",
+                           "/etc/systemd/system.conf.d/rocm.conf:3 HSA_D=\"10.3.0\"",
+                           "/etc/systemd/system.conf.d/rocm.conf:3 HSA_E=5"}));
+}
+
+TEST_F(EnvironmentPlaces, FilesOfTheUserAreThoseBelowTheRoot) {
+  root_.write("home/me/.bashrc", "export HSA_A=1\n");
+  root_.write("home/me/.profile", "export HSA_B=2\n");
+  EXPECT_EQ(read(), (Lines{"/home/me/.profile:1 HSA_B=2", "/home/me/.bashrc:1 HSA_A=1"}));
+  EXPECT_EQ(read("/home/you"), Lines{});
+  EXPECT_EQ(read(""), Lines{});
+}
+
+TEST_F(EnvironmentPlaces, WhatIsNotReadIsTold) {
+  root_.write("etc/environment", std::string(100000, '#'));
+  std::filesystem::create_directories(root_.file("etc/profile"));
+  const EnvironmentFiles files =
+      read_environment_files(root_.path(), "/home/me", [](std::string_view) { return true; });
+  EXPECT_EQ(files.unread.size(), 2U);
+  EXPECT_TRUE(files.assignments.empty());
+}
+
+TEST_F(EnvironmentPlaces, LinksAreFollowedInsideTheRoot) {
+  const TestFolder outside;
+  std::filesystem::create_directories(root_.file("etc/profile.d"));
+  std::filesystem::create_symlink(outside.write("out.sh", "export HSA_A=1\n"), root_.file("etc/profile.d/a.sh"));
+  root_.write("opt/in.sh", "export HSA_B=2\n");
+  std::filesystem::create_symlink("/opt/in.sh", root_.file("etc/profile.d/b.sh"));
+  std::filesystem::create_symlink("c.sh", root_.file("etc/profile.d/c.sh"));
+  EXPECT_EQ(read(), Lines{"/etc/profile.d/b.sh:1 HSA_B=2"});
+}
+
+TEST_F(EnvironmentPlaces, AnyBytesAreRead) {
+  std::mt19937 random(20261121);
+  const std::string letters = "MIOPEN_A=12'\"\\$`;&|(){}# \t\r\n export Default Environment\0\x1b\xff";
+  for (int round = 0; round < 300; ++round) {
+    std::string text = "DefaultEnvironment=";
+    for (int i = 0; i < 200; ++i) text += letters[random() % letters.size()];
+    root_.write("etc/environment", text);
+    root_.write("etc/profile", text);
+    root_.write("etc/systemd/system.conf", text);
+    for (const std::string& line : read()) EXPECT_NE(line.find('='), std::string::npos) << round;
+  }
+}
+
+}  // namespace
+}  // namespace convoy
