@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/edit_distance.h"
-#include "cli/value_test.h"
+#include "cli/value_condition.h"
 #include "problem/printable.h"
 
 // Where the claims are shown. MIOpen as of version 3.3: its names are the same from 2.17 on, unless a rule says so.

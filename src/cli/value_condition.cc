@@ -1,5 +1,5 @@
 // The tests that conditions of rules make of values, which strangers wrote.
-#include "cli/value_test.h"
+#include "cli/value_condition.h"
 
 #include <unistd.h>
 
