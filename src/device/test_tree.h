@@ -114,6 +114,9 @@ class TestTree {
   void add_unbound(const TestCard& card) const {
     const std::string address = address_of(card), folder = pci_folder(address);
     add_pci(address, "0x1002", fmt::format("{:#06x}", card.device), card.pci_class);
+    // The card's own bridge and its sound are of the same vendor.
+    add_pci(fmt::format("0000:{:02x}:00.0", card.bus - 1), "0x1002", "0x1479", "0x060400");
+    add_pci(fmt::format("0000:{:02x}:00.1", card.bus), "0x1002", "0xab38", "0x040300");
     write(folder + "/subsystem_vendor", "0x1da2\n");
     write(folder + "/subsystem_device", "0x471e\n");
     write(folder + "/revision", fmt::format("{:#04x}\n", card.revision));
