@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# `convoy doctor` over roots of machines that the tests make: what it finds, in which order, and how it ends. The claims about
+# single variables are tested in src/cli/environment_rules_test.cc. Usage: cli_doctor_test.py <the convoy program> [test ...]
+import json
+import os
+import random
+import subprocess
+import unittest
+
+from cli_case import CliCase, main
+
+# What the kernel tells of an RX 5600 XT: gfx1010, 36 compute units.
+KFD_PROPERTIES = """cpu_cores_count 0
+simd_count 72
+mem_banks_count 1
+max_waves_per_simd 20
+array_count 4
+simd_arrays_per_engine 2
+cu_per_simd_array 10
+simd_per_cu 2
+gfx_target_version 100100
+vendor_id 4098
+device_id 29471
+location_id 768
+domain 0
+drm_render_minor 128
+unique_id 0
+num_xcc 1
+"""
+PROFILE = """if lspci | grep -q 731f; then
+    export HSA_OVERRIDE_GFX_VERSION=10.3.0
+    export MIOPEN_DEBUG_CONV_GEMM=1 MIOPEN_DEBUG_CONV_DIRECT=0
+    export MIOPEN_FIND_ENFORCE=3
+    export HIP_FORCE_COARSE_GRAIN=1
+fi
+"""
+
+
+class Doctor(CliCase):
+    def setUp(self):
+        super().setUp()
+        self.root = self.folder / "root"
+        self.root.mkdir()
+
+    def add(self, path, text=""):
+        return self.write("root" + path, text)
+
+    def add_card(self, override=None):
+        pci = "/sys/bus/pci/devices/0000:03:00.0"
+        for name, text in {"vendor": "0x1002", "device": "0x731f", "class": "0x030000", "revision": "0xca",
+                           "subsystem_vendor": "0x1da2", "subsystem_device": "0x471e"}.items():
+            self.add(f"{pci}/{name}", text + "\n")
+        self.add("/sys/bus/pci/drivers/amdgpu/bind")
+        self.add("/sys/module/amdgpu/version", "6.8.5\n")
+        os.symlink("/sys/bus/pci/drivers/amdgpu", self.root / pci[1:] / "driver")
+        self.add(f"{pci}/drm/renderD128/dev", "226:128\n")
+        node = "/sys/class/kfd/kfd/topology/nodes/1"
+        self.add(f"{node}/properties", KFD_PROPERTIES)
+        self.add(f"{node}/gpu_id", "4242\n")
+        if override:
+            self.add("/etc/profile.d/override.sh", f"export HSA_OVERRIDE_GFX_VERSION={override}\n")
+
+    def doctor(self, *arguments, expect, env=None):
+        text = self.convoy("doctor", "--json", "--root", self.root, *arguments, expect=expect,
+                           env={"HOME": "/home/me", **(env or {})}).stdout
+        report = json.loads(text)
+        severities = [finding["severity"] for finding in report["findings"]]
+        self.assertEqual(severities, sorted(severities, key=["broken", "warning", "note"].index), "the worst comes first")
+        self.assertEqual(expect, 3 if "broken" in severities else 1 if "warning" in severities else 0)
+        return report
+
+    def finding(self, report, identity):
+        found = [finding for finding in report["findings"] if finding["id"] == identity]
+        self.assertEqual(len(found), 1, f"{identity} in {[finding['id'] for finding in report['findings']]}")
+        self.assertEqual(list(found[0]), ["id", "severity", "sentence", "place", "cure", "source"])
+        return found[0]
+
+    def test_nothing_is_wrong_with_an_empty_root(self):
+        report = self.doctor(expect=0)
+        self.assertEqual(list(report), ["findings", "gpus", "driver", "rocm", "libraries", "variables"])
+        self.assertEqual(report["gpus"], [])
+        self.finding(report, "gpu.none")
+        self.assertIn("0 broken, 0 warnings", self.convoy("doctor", "--root", self.root).stdout)
+
+    def test_variables_of_the_shell_are_judged(self):
+        report = self.doctor(expect=1, env={"MIOPEN_FIND_ENFORCE": "3", "MIOPEN_LOG_LEVEL": "4", "MIOPEN_FIND_MODUS": "2"})
+        self.assertEqual(self.finding(report, "environment.find_enforce_search")["place"], "environment of this process")
+        self.assertIn("MIOPEN_FIND_MODE", self.finding(report, "environment.misspelt_name")["cure"])
+        self.assertEqual({one["name"]: one["judgement"] for one in report["variables"]},
+                         {"MIOPEN_FIND_ENFORCE": "dangerous", "MIOPEN_LOG_LEVEL": "effective", "MIOPEN_FIND_MODUS": "invented"})
+
+    def test_an_empty_variable_is_not_an_unset_one(self):
+        report = self.doctor(expect=3, env={"HSA_OVERRIDE_GFX_VERSION": ""})
+        self.assertEqual(report["findings"][0]["id"], "environment.override_empty")
+        self.assertTrue(report["findings"][0]["source"].startswith("https://"))
+
+    def test_files_that_set_variables_are_named_with_their_line(self):
+        self.add("/etc/profile.d/rocm.sh", PROFILE)
+        report = self.doctor(expect=1)
+        self.assertEqual(self.finding(report, "environment.find_enforce_search")["place"], "/etc/profile.d/rocm.sh:4 (login shells)")
+        self.finding(report, "environment.gemm_is_not_forced")
+        self.assertIn("HIP_FORCE_COARSE_GRAIN", self.finding(report, "environment.invented")["sentence"])
+
+    def test_places_that_contradict_each_other(self):
+        self.add("/etc/profile.d/rocm.sh", "export MIOPEN_FIND_MODE=1\n")
+        self.add("/home/me/.config/environment.d/rocm.conf", "MIOPEN_FIND_MODE=2\n")
+        self.add("/etc/systemd/system.conf.d/rocm.conf", '[Manager]\nDefaultEnvironment="MIOPEN_FIND_MODE=3"\n')
+        place = self.finding(self.doctor(expect=1, env={"MIOPEN_FIND_MODE": "5"}), "environment.contradiction")["place"]
+        for part in ["=1 in /etc/profile.d/rocm.sh:1", "=2 in /home/me/.config/environment.d/rocm.conf:1",
+                     "=3 in /etc/systemd/system.conf.d/rocm.conf:2 (services)", "=5 in environment of this process"]:
+            self.assertIn(part, place)
+
+    def test_quotes_that_systemd_keeps(self):
+        self.add("/etc/systemd/system.conf.d/rocm.conf", '[Manager]\nDefaultEnvironment=HSA_OVERRIDE_GFX_VERSION="10.3.0"\n')
+        self.finding(self.doctor(expect=3), "environment.quoted_value")
+
+    def test_leftovers_of_scripts(self):
+        self.add("/etc/profile.d/rocm-rdna1.sh", PROFILE)
+        self.add("/etc/udev/rules.d/90-rocm-rdna1.rules")
+        report = self.doctor(expect=1)
+        self.assertEqual(self.finding(report, "leftover.profile")["cure"], "sudo rm /etc/profile.d/rocm-rdna1.sh")
+        self.assertIn("no effect", self.finding(report, "leftover.udev")["sentence"])
+
+    def test_a_card_that_pretends(self):
+        self.add_card(override="10.3.0")
+        report = self.doctor(expect=3)
+        self.assertEqual(report["gpus"][0]["architecture"], "gfx1010")
+        finding = self.finding(report, "gpu.pretends_across_families")
+        self.assertEqual(finding["place"], "/etc/profile.d/override.sh:1 (login shells)")
+        self.assertIn("gfx1030", finding["sentence"])
+
+    def test_a_card_without_device_files(self):
+        self.add_card()
+        report = self.doctor(expect=3)
+        self.assertIn("/dev/kfd", self.finding(report, "gpu.no_kfd_device")["sentence"])
+        text = self.convoy("doctor", "--root", self.root, expect=3).stdout
+        self.assertIn("GPU 0000:03:00.0 1002:731f gfx1010, 36 compute units", text)
+        self.assertTrue(text.startswith("broken   gpu."), text)
+
+    def test_rocm_without_a_card(self):
+        self.add("/opt/rocm-6.2.0/.info/version", "6.2.0-66\n")
+        report = self.doctor(expect=1)
+        self.assertEqual(self.finding(report, "gpu.none")["severity"], "warning")
+        self.assertEqual(report["rocm"], [{"path": "/opt/rocm-6.2.0", "version": "6.2.0-66"}])
+
+    def test_this_machine(self):
+        process = subprocess.run([self.program, "doctor", "--json"], env=self.environment(CONVOY_THREADS="many"), text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+        self.assertIn(process.returncode, (1, 3), process.stderr)
+        self.assertIn("CONVOY_THREADS", self.finding(json.loads(process.stdout), "own.setting")["sentence"])
+        self.assertFalse((self.folder / "cache").exists(), "it makes nothing")
+
+    def test_what_convoy_cannot_write(self):
+        self.write("cache", "a file where the folder should be")
+        process = subprocess.run([self.program, "doctor", "--json"], env=self.environment(), text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, check=False, timeout=60)
+        self.finding(json.loads(process.stdout), "own.folder_unwritable")
+
+    def test_hostile_files(self):
+        source = random.Random(20261121)
+        for path in ["/etc/environment", "/etc/profile.d/a.sh", "/etc/systemd/system.conf", "/home/me/.bashrc",
+                     "/sys/class/kfd/kfd/topology/nodes/1/properties", "/sys/bus/pci/devices/0000:03:00.0/vendor"]:
+            lines = [b"MIOPEN_FIND_MODE=" + source.randbytes(40) + b"\n" for _ in range(50)]
+            target = self.root / path[1:]
+            target.parent.mkdir(parents=True)
+            target.write_bytes(b"DefaultEnvironment=" + b"".join(lines))
+        process = subprocess.run([self.program, "doctor", "--root", self.root], env=self.environment(HOME="/home/me"),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60)
+        self.assertIn(process.returncode, (0, 1, 3))
+        for byte in range(32):
+            if byte != 10:
+                self.assertNotIn(bytes([byte]), process.stdout)
+
+    def test_wrong_calls(self):
+        self.assertIn("DIR", self.convoy("doctor", "--help").stdout)
+        self.convoy("doctor", "--root", self.folder / "absent", expect=2)
+        self.convoy("doctor", "more", expect=2)
+        with open("/dev/full", "w") as full:
+            self.assertIn("No space left", self.convoy("doctor", "--root", self.root, expect=1, stdout=full).stderr)
+
+
+if __name__ == "__main__":
+    main()
