@@ -16,7 +16,8 @@ struct External {
   std::string library;   // whose change makes old verdicts void
   std::string stand_in;  // id of a solver; empty: no child can stand in
   Tier tier = Tier::vendor;
-  double allowance = 0;  // added to the tolerance: of arithmetic that is coarser than its type on purpose (TF32)
+  double allowance =
+      0;  // added to the tolerance: of arithmetic that is coarser than its type on purpose (TF32), or by its method
   // Computes the call that `context` names and brings the result into `output`; null: nobody looks at it.
   std::function<Result<void>(void* context, void* output)> run;
 };

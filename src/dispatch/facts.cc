@@ -29,12 +29,16 @@ int quarantined_kin(DispatchContext& context, const TrialKey& key, const Problem
 }
 
 // What the caller brought along it would have run without us: it is spared what cannot be had for it.
-void add_external_facts(const ExternalSolver& external, const Policy& policy, bool struck, CandidateFacts& facts) {
+void add_external_facts(const ExternalSolver& external, const DispatchContext& context, bool struck,
+                        CandidateFacts& facts) {
+  const Policy& policy = context.policy();
   const bool restricted = policy.strategy == Strategy::gemm || policy.strategy == Strategy::implicit_gemm;
   if (restricted && facts.tier == Tier::vendor) facts.refusal = "cannot be told which algorithms to use";
   facts.trusted = external.stand_in() == nullptr;
   // One strike may have been a user's kill. Where no child can tell: another try here, behind its intent. Two are quarantine.
-  facts.suspect = policy.faults.deadly(facts.solver) || (struck && !facts.trusted);
+  const bool deadly = policy.faults.deadly(facts.solver);
+  facts.suspect = deadly || (struck && !facts.trusted);
+  facts.survivable = !deadly && (facts.trusted || context.on_host());
 }
 
 }  // namespace
@@ -72,7 +76,7 @@ CandidateFacts facts_of(DispatchContext& context, const Solver& solver, const Fa
   if (policy.find != FindMode::immediate) {
     if (const auto record = newest_record(context, question.problem, solver)) facts.measured_ms = record->time_ms;
   }
-  if (external != nullptr) add_external_facts(*external, policy, struck, facts);
+  if (external != nullptr) add_external_facts(*external, context, struck, facts);
   return facts;
 }
 

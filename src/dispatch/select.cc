@@ -114,7 +114,7 @@ Selection select(const Problem& problem, std::span<const CandidateFacts> facts, 
     }
     const bool trial = needs_trial(facts[i], tier, policy, on_host);
     // Where no child can try what may hang the card, it is not tried at all.
-    const bool suspect = facts[i].suspect || (trial && is_foreign(facts[i], tier, on_host));
+    const bool suspect = (facts[i].suspect || (trial && is_foreign(facts[i], tier, on_host))) && !facts[i].survivable;
     selection.order.push_back({i, tier, allowed, trial, suspect});
   }
   std::stable_sort(selection.order.begin(), selection.order.end(),

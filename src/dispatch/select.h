@@ -31,6 +31,7 @@ struct CandidateFacts {
   bool passed_before = false;  // exactly this problem, device and library
   bool suspect = false;        // an incident of this solver anywhere on this device, or an armed fault
   bool trusted = false;        // brought along by the caller, and no child can stand in for it
+  bool survivable = false;     // brought along, too: where no child has anything to say of it, it may run here untried
   double measured_ms = 0;      // by an earlier search; 0: none
 };
 

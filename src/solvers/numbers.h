@@ -50,21 +50,31 @@ struct NumbersCheck {
   double tolerance = 0;
   std::int64_t compared = 0;
   // False when the data could not have told right from wrong: only zeros belong in the elements compared (a layer that starts
-  // at zero), or sums so large that rounding inside a solver may overflow.
+  // at zero), sums so large that rounding inside a solver may overflow, or an input that is not finite where elements differ
+  // (padding times infinity, or a block with a NaN in it, spreads as each solver's order of work has it).
   bool telling = false;
   std::string reason;  // of a failure: which element, got, want
+};
+
+// For others' arithmetic, of which the caller knows that it is coarser than a sum of rounded products.
+struct Leniency {
+  double allowance = 0;  // added to the tolerance
+  // Errors are measured by the size that elements of this tensor have in the mean, where their own is less: Winograd's and
+  // Fourier's transforms carry rounding from one element to its neighbours, also to those where nothing belongs.
+  bool common_size = false;
 };
 
 // The checks below read tensors on the host (host_tensors.h); a bias counts.
 //
 // Compares about `samples` elements of the output, spread over it with its first and last, with their
 // definition. `problem` must be ordinary (lowered()). Samples get fewer where one costs much (wrw of large
-// images): about 10^9 products. `allowance` is added to the tolerance.
+// images): about 10^9 products.
 NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int samples, std::uint64_t seed,
-                           double allowance = 0);
+                           const Leniency& leniency = {});
 
 // Compares every element with `expected`, a second output tensor of the same strides computed by the
 // reference solver.
-NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected, double allowance = 0);
+NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected,
+                        const Leniency& leniency = {});
 
 }  // namespace convoy

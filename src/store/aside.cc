@@ -75,23 +75,18 @@ Result<void> set_aside(const std::string& path, const Aside& aside) {
   return {};
 }
 
-Result<Descriptor> take_lock(const std::string& name, std::chrono::milliseconds patience) {
+Result<Descriptor> take_repair_lock(const std::string& path, std::chrono::milliseconds patience) {
+  const std::string name = path + ".lock";
   Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock.valid()) return io_failure(name, "open it");
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return io_failure(name, "lock it");
-    if (std::chrono::steady_clock::now() > deadline) return Descriptor();
+    if (std::chrono::steady_clock::now() > deadline) {
+      return fail(ErrorCode::io, fmt::format("{}: another process has been repairing for too long", name));
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  return lock;
-}
-
-Result<Descriptor> take_repair_lock(const std::string& path, std::chrono::milliseconds patience) {
-  const std::string name = path + ".lock";
-  CONVOY_TRY(Descriptor lock, take_lock(name, patience));
-  if (!lock.valid())
-    return fail(ErrorCode::io, fmt::format("{}: another process has been repairing for too long", name));
   return lock;
 }
 

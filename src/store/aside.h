@@ -17,10 +17,7 @@ struct Aside {
 };
 Result<void> set_aside(const std::string& path, const Aside& aside);
 
-// An exclusive lock among processes on the file `name`, held until the descriptor closes. No valid one: another process has
-// held it all the while.
-Result<Descriptor> take_lock(const std::string& name, std::chrono::milliseconds patience);
-// The same on `path`.lock, for repairs: having to wait for too long is an error.
+// An exclusive lock among processes on `path`.lock, held until the descriptor closes.
 Result<Descriptor> take_repair_lock(const std::string& path, std::chrono::milliseconds patience);
 
 // Why `path` cannot be a database file of ours (a link, a folder, a device); empty for a plain file or none

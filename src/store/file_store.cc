@@ -14,7 +14,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "store/aside.h"
 #include "store/process_identity.h"
 #include "store/recovery.h"
 
@@ -185,12 +184,9 @@ void FileStore::put_find(const FindRecord& record) {
   if (!cache_.write_file(write)) cache_.write_memory(write);
 }
 
-std::optional<Descriptor> FileStore::take_search_turn(std::chrono::milliseconds patience) {
-  if (place_.files.folder.empty()) return Descriptor();
-  auto lock = take_lock(place_.files.folder + "/search.lock", patience);
-  if (!lock) return Descriptor();
-  if (!lock->valid()) return std::nullopt;
-  return std::move(*lock);
+std::optional<SearchTurn> FileStore::take_search_turn(std::chrono::milliseconds patience) {
+  if (place_.files.folder.empty()) return SearchTurn();
+  return convoy::take_search_turn(place_.files.folder, patience);
 }
 
 std::int64_t FileStore::begin_intent(const TrialKey& key) {

@@ -32,7 +32,7 @@ class FileStore final : public Store, private ForkAware {
 
   std::vector<FindRecord> find_records(std::string_view problem, std::string_view device) override;
   void put_find(const FindRecord& record) override;
-  std::optional<Descriptor> take_search_turn(std::chrono::milliseconds patience) override;
+  std::optional<SearchTurn> take_search_turn(std::chrono::milliseconds patience) override;
 
   std::optional<std::string> find_kernel(std::string_view key) override;
   void put_kernel(KernelInfo kernel, std::string_view binary) override;

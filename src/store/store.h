@@ -29,10 +29,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "base/result.h"
 #include "base/settings.h"
 #include "base/verdict.h"
+#include "store/search_turn.h"
 
 namespace convoy {
 
@@ -134,7 +134,7 @@ class Store {
   virtual void put_find(const FindRecord& record) = 0;
   // The right to search, one process at a time: several that meet the same problem at once would all measure it, each
   // disturbed by the others. Nothing when another still searches after `patience`. What cannot be locked is ours.
-  virtual std::optional<Descriptor> take_search_turn(std::chrono::milliseconds patience) = 0;
+  virtual std::optional<SearchTurn> take_search_turn(std::chrono::milliseconds patience) = 0;
 
   // --- cache: compiled programs ---
   // The machine code that was put, bit for bit, or nothing: a damaged one is removed and counts as none.

@@ -122,7 +122,9 @@ class enabled:
         return self
 
     def __exit__(self, *exception):
-        self._stack().pop()()
+        stack = self._stack()
+        if stack:  # else entered on another thread, by a generator say: nothing to undo here
+            stack.pop()()
         return False
 
     def __call__(self, function):

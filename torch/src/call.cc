@@ -44,6 +44,22 @@ Switches current_switches() {
           context.userEnabledCuDNN(), allow_tf32};
 }
 
+QuietSwitches quiet_switches() {
+  const auto& context = at::globalContext();
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
+  // Not by allowTF32CuBLAS(), which throws when a program has used both kinds of switches.
+  const auto is_coarse = [&context](at::Float32Backend backend, at::Float32Op operation) {
+    const auto precision = context.float32Precision(backend, operation);
+    return precision == at::Float32Precision::TF32 || precision == at::Float32Precision::BF16;
+  };
+  const bool coarse = is_coarse(at::Float32Backend::MKLDNN, at::Float32Op::CONV) ||
+                      is_coarse(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
+#else
+  const bool coarse = context.allowTF32CuBLAS();
+#endif
+  return {context.userEnabledMkldnn(), coarse};
+}
+
 bool inside_plain() {
   return g_depth > 0;
 }

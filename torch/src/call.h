@@ -15,6 +15,12 @@ struct Switches {
   bool cudnn_enabled = true;  // MIOpen on ROCm
   bool allow_tf32 = false;
 };
+// Switches that no operator names, but that PyTorch's path asks for.
+struct QuietSwitches {
+  bool mkldnn = true;
+  bool coarse = false;  // f32 may be computed with fewer bits elsewhere than in cuDNN: matrix products, oneDNN
+};
+QuietSwitches quiet_switches();
 Switches current_switches();
 
 struct Call {

@@ -5,6 +5,9 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
 
 namespace convoy::pytorch {
 namespace {
@@ -59,8 +62,18 @@ void set_empty_cache(void (*function)(int device)) {
   g_empty_cache = function;
 }
 
+// Python's function wants the interpreter's lock. Somebody may hold that and wait for the convolution that we are in the midst of:
+// so it is asked on a thread of its own, and not waited for for ever.
 void empty_cache(const at::Device& device) {
-  if (const auto function = g_empty_cache.load(); function != nullptr && device.is_cuda()) function(device.index());
+  const auto function = g_empty_cache.load();
+  if (function == nullptr || !device.is_cuda()) return;
+  std::promise<void> promise;
+  std::future<void> done = promise.get_future();
+  std::thread([function, index = device.index(), done = std::move(promise)]() mutable {
+    function(index);
+    done.set_value();
+  }).detach();
+  done.wait_for(std::chrono::seconds(5));
 }
 
 }  // namespace convoy::pytorch

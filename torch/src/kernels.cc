@@ -36,15 +36,13 @@ at::Tensor allocate_workspace(convoy_plan plan, const at::Tensor& like) {
   }
 }
 
-[[noreturn]] void give_up(const PlainCall& plain, convoy_status status) {
+void give_up(const PlainCall& plain, convoy_status status) {
   // What PyTorch says of its own path, users know how to read.
   if (plain.thrown != nullptr) std::rethrow_exception(plain.thrown);
-  const char* why = engine()->convoy_last_error();
-  TORCH_CHECK_WITH(OutOfMemoryError, status != CONVOY_OUT_OF_MEMORY, "Convoy: ", why);
-  TORCH_CHECK(false, "Convoy: ", why);
+  TORCH_CHECK_WITH(OutOfMemoryError, status != CONVOY_OUT_OF_MEMORY, "Convoy: ", engine()->convoy_last_error());
 }
 
-// False: this call cannot be ours (a graph records what was never run before).
+// False: this call cannot be ours (a graph records what was never run before, or the engine has failed): PyTorch's turn.
 bool run_engine(convoy_plan plan, PlainCall& plain, const Operands& operands) {
   const c10::OptionalDeviceGuard guard(plain.call.input.device());
   const at::Tensor workspace = allocate_workspace(plan, plain.call.input);
@@ -58,9 +56,9 @@ bool run_engine(convoy_plan plan, PlainCall& plain, const Operands& operands) {
   call.stream = current_stream(plain.call.input.device());
   call.context = &plain;
   const convoy_status status = engine()->convoy_enqueue(plan, &call);
-  if (status == CONVOY_INVALID_ARGUMENT) return false;
-  if (status != CONVOY_SUCCESS) give_up(plain, status);
-  return true;
+  if (status == CONVOY_SUCCESS) return true;
+  if (status != CONVOY_INVALID_ARGUMENT) give_up(plain, status);
+  return false;
 }
 
 void note_failure(PlainCall& plain) {

@@ -58,7 +58,9 @@ bool is_channels_last(const Call& call, const OptionalTensor& bias) {
   if (call.input.suggest_memory_format() != wanted && call.weight.suggest_memory_format() != wanted) return false;
   if (const auto format = format_of_plain_output(call, bias)) return *format == wanted;
   if (call.input.is_cuda()) return call.input.scalar_type() != at::kDouble && !is_rocm();
-  return call.input.dim() == 4 && !call.transposed && call.input.scalar_type() != at::kDouble;
+  const auto dilated = [](std::int64_t one) { return one != 1; };
+  const bool plain_loop = std::none_of(call.dilation.begin(), call.dilation.end(), dilated);
+  return call.input.dim() == 4 && !call.transposed && (call.input.scalar_type() != at::kDouble || plain_loop);
 }
 
 // One number stands for all dimensions. False: the list does not fit, which PyTorch says better.
@@ -112,6 +114,8 @@ ReadRequest read_request(const Call& call, const OptionalTensor& bias) {
   const auto bit = [](bool on, Switch which) { return on ? static_cast<std::int64_t>(which) : 0; };
   request.switches = bit(switches.benchmark, k_benchmark) | bit(switches.deterministic, k_deterministic) |
                      bit(switches.cudnn_enabled, k_cudnn_enabled) | bit(switches.allow_tf32, k_allow_tf32);
+  const QuietSwitches quiet = quiet_switches();
+  request.switches |= bit(quiet.mkldnn, k_mkldnn) | bit(quiet.coarse, k_coarse_elsewhere);
   request.groups = call.groups;
   request.n = call.input.size(0);
   request.c = call.input.size(1);

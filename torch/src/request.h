@@ -31,7 +31,14 @@ struct RequestHash {
   std::size_t operator()(const Request& request) const;
 };
 
-enum Switch : std::int64_t { k_benchmark = 1, k_deterministic = 2, k_cudnn_enabled = 4, k_allow_tf32 = 8 };
+enum Switch : std::int64_t {
+  k_benchmark = 1,
+  k_deterministic = 2,
+  k_cudnn_enabled = 4,
+  k_allow_tf32 = 8,
+  k_mkldnn = 16,
+  k_coarse_elsewhere = 32
+};
 
 // What a call asks for; or why it is PyTorch's alone, a few words that never change.
 struct ReadRequest {

@@ -26,8 +26,9 @@ def _package():
 
     folder = os.environ.get("CONVOY_TORCH_PACKAGE", "")
     spec = find_spec("convoy")
-    # A folder of that name on the path, a clone of the sources say, is a package to Python, without a file.
-    if (spec is None or spec.origin is None) and os.path.isabs(folder):
+    # Something else may have the name: a clone of the sources (to Python a package without a file), a module of the program.
+    is_ours = spec is not None and os.path.isfile(os.path.join(os.path.dirname(spec.origin or ""), "_library.py"))
+    if not is_ours and os.path.isabs(folder):
         sys.path.insert(0, folder)
         try:
             import convoy
