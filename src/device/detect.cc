@@ -37,7 +37,7 @@ void add_blocking_files(RootedFiles& files, std::vector<std::string>& found) {
   for (const std::string folder : k_modprobe_folders) {
     for (const std::string& name : files.list(folder)) {
       if (!name.ends_with(".conf") || !seen.insert(name).second) continue;
-      std::istringstream lines(files.read(folder + "/" + name).value_or(""));
+      std::istringstream lines(files.read(fmt::format("{}/{}", folder, name)).value_or(""));
       for (std::string line; std::getline(lines, line);) {
         if (blocks_amdgpu(line)) found.push_back(fmt::format("{}/{}: {}", folder, name, printable_name(line)));
       }

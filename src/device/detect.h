@@ -89,7 +89,7 @@ struct DetectedLibrary {
   LibraryOrigin origin = LibraryOrigin::system;
   // MIOpen's only: the databases beside it.
   std::string database_folder;              // "/opt/rocm-6.2.0/share/miopen/db"; empty: there is none
-  std::vector<std::string> database_files;  // names in that folder, sorted
+  std::vector<std::string> database_files;  // names in that folder
   bool embedded_databases = false;          // a build that has them inside and reads no folder
 };
 

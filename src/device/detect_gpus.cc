@@ -15,6 +15,7 @@ namespace {
 constexpr const char* k_pci = "/sys/bus/pci/devices/";
 constexpr const char* k_nodes = "/sys/class/kfd/kfd/topology/nodes";
 constexpr std::uint64_t k_amd = 0x1002;
+constexpr std::size_t k_most_banks = 16;  // a card has one
 
 // Targets that exist in processors only, from the column "dGPU/APU" of https://llvm.org/docs/AMDGPUUsage.html#processors .
 constexpr std::array k_apu_targets{"gfx801",  "gfx902",  "gfx909",  "gfx90c",  "gfx1013", "gfx1033", "gfx1035",
@@ -55,8 +56,9 @@ std::string address_of(const std::string& properties) {
 // that it may use.
 std::uint64_t memory_of(RootedFiles& files, const std::string& node) {
   std::uint64_t sum = 0;
-  for (const std::string& bank : files.list(node + "/mem_banks")) {
-    const auto properties = files.read(node + "/mem_banks/" + bank + "/properties");
+  const std::vector<std::string> banks = files.list(node + "/mem_banks");
+  for (std::size_t index = 0; index < std::min(banks.size(), k_most_banks); ++index) {
+    const auto properties = files.read(fmt::format("{}/mem_banks/{}/properties", node, banks[index]));
     if (!properties) continue;
     const std::int64_t heap = kfd_property(*properties, "heap_type");
     const std::int64_t size = kfd_property(*properties, "size_in_bytes");
@@ -131,9 +133,7 @@ DetectedGpu pci_gpu(RootedFiles& files, const std::string& address) {
   gpu.revision = static_cast<std::uint8_t>(short_number(files, folder + "/revision"));
   gpu.driver = last_name(files.resolve(folder + "/driver").value_or(""));
   gpu.memory_bytes = files.number(folder + "/mem_info_vram_total", 10);
-  for (const std::string& name : files.list(folder + "/drm")) {
-    if (name.starts_with("renderD")) gpu.render_node.path = "/dev/dri/" + name;
-  }
+  for (const std::string& name : files.list(folder + "/drm", "renderD")) gpu.render_node.path = "/dev/dri/" + name;
   return gpu;
 }
 

@@ -49,9 +49,8 @@ void add_databases(RootedFiles& files, DetectedLibrary& library) {
     library.embedded_databases = elf_constants_contain(files.on_host(library.path), k_embedded_marker);
     return;
   }
-  for (std::string& name : files.list(library.database_folder)) {
-    if (name.starts_with("gfx") || name == "miopen.db") library.database_files.push_back(std::move(name));
-  }
+  library.database_files = files.list(library.database_folder, "gfx");
+  if (files.resolve(library.database_folder + "/miopen.db")) library.database_files.emplace_back("miopen.db");
 }
 
 void add_library(RootedFiles& files, const std::string& link, const std::string& name, LibraryOrigin origin,
@@ -77,26 +76,22 @@ void add_library(RootedFiles& files, const std::string& link, const std::string&
 }
 
 void add_libraries(RootedFiles& files, const std::string& folder, LibraryOrigin origin, ByPath& found) {
-  for (const std::string& file : files.list(folder)) {
-    for (const std::string name : k_names) {
-      if (file.starts_with(name + ".so")) add_library(files, folder + "/" + file, name, origin, found);
-    }
+  for (const std::string name : k_names) {
+    for (const std::string& file : files.list(folder, name + ".so"))
+      add_library(files, fmt::format("{}/{}", folder, file), name, origin, found);
   }
 }
 
 void add_wheels(RootedFiles& files, const std::string& site_packages, ByPath& found) {
   add_libraries(files, site_packages + "/torch/lib", LibraryOrigin::wheel, found);
-  for (const std::string& package : files.list(site_packages)) {
-    if (package.starts_with("_rocm_sdk_"))
-      add_libraries(files, fmt::format("{}/{}/lib", site_packages, package), LibraryOrigin::wheel, found);
-  }
+  for (const std::string& package : files.list(site_packages, "_rocm_sdk_"))
+    add_libraries(files, fmt::format("{}/{}/lib", site_packages, package), LibraryOrigin::wheel, found);
 }
 
 void add_conda(RootedFiles& files, const std::string& prefix, ByPath& found) {
   add_libraries(files, prefix + "/lib", LibraryOrigin::conda, found);
-  for (const std::string& name : files.list(prefix + "/lib")) {
-    if (name.starts_with("python3")) add_wheels(files, fmt::format("{}/lib/{}/site-packages", prefix, name), found);
-  }
+  for (const std::string& name : files.list(prefix + "/lib", "python3"))
+    add_wheels(files, fmt::format("{}/lib/{}/site-packages", prefix, name), found);
 }
 
 // HIP counts pairs of compute units (WGPs) from RDNA on, and MIOpen what HIP counts: an RX 6900 XT, 80 units, asks for gfx1030_40.
@@ -145,8 +140,8 @@ DatabaseFiles databases_for(const DetectedLibrary& library, const std::string& a
 std::vector<RocmInstall> find_rocm(RootedFiles& files) {
   std::vector<RocmInstall> found;
   std::set<std::string> seen;
-  for (const std::string& name : files.list("/opt")) {
-    const auto place = name.starts_with("rocm") ? files.resolve("/opt/" + name) : std::nullopt;
+  for (const std::string& name : files.list("/opt", "rocm")) {
+    const auto place = files.resolve("/opt/" + name);
     if (!place || !files.is_folder(*place) || !seen.insert(*place).second) continue;
     found.push_back({*place, files.first_line(*place + "/.info/version")});
   }

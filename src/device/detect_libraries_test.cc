@@ -117,6 +117,7 @@ TEST(DetectLibraries, of_the_distribution_of_conda_and_of_old_rocm) {
   const TestTree tree;
   tree.write("usr/lib/x86_64-linux-gnu/libMIOpen.so.1.0", test_library("libMIOpen.so.1"));
   tree.write("usr/share/miopen/db/gfx1030_36.kdb", "");
+  tree.write("usr/share/miopen/db/miopen.db", "");
   tree.write("opt/conda/lib/libamdhip64.so.6", test_library("libamdhip64.so.6"));
   tree.write("opt/conda/lib/python3.11/site-packages/torch/lib/libMIOpen.so", test_library("libMIOpen.so.1"));
   tree.write("opt/rocm-5.1.1/miopen/lib/libMIOpen.so.1.0.50101", test_library("libMIOpen.so.1"));
@@ -129,6 +130,16 @@ TEST(DetectLibraries, of_the_distribution_of_conda_and_of_old_rocm) {
   EXPECT_STREQ(name_of(found.libraries[3].origin), "system");
   EXPECT_EQ(found.libraries[3].database_folder, "/usr/share/miopen/db");
   EXPECT_EQ(databases_for(found.libraries[3], "gfx1030", 72).kernels, Names{"gfx1030_36.kdb"});
+  EXPECT_EQ(databases_for(found.libraries[3], "gfx1030", 72).tunings, Names{"miopen.db"});
+}
+
+TEST(DetectLibraries, among_very_many_files) {
+  const TestTree tree;
+  for (int number = 0; number < 5000; ++number) tree.write(fmt::format("usr/lib64/liba{}.so", number), "");
+  tree.write("usr/lib64/libamdhip64.so.6", test_library("libamdhip64.so.6"));
+  const Detection found = detect(tree.root(), {});
+  EXPECT_EQ(found.libraries.size(), 1U);
+  EXPECT_TRUE(found.notes.empty());
 }
 
 TEST(DetectLibraries, that_are_none) {

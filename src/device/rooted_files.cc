@@ -79,7 +79,7 @@ std::optional<std::string> RootedFiles::resolve(std::string_view path) {
       passed = parent_folder(passed);
       continue;
     }
-    const std::string here = passed + "/" + component;
+    const std::string here = fmt::format("{}/{}", passed, component);
     struct stat status {};
     if (::lstat(on_host(here).c_str(), &status) != 0) {
       if (errno != ENOENT && errno != ENOTDIR) note(here, std::strerror(errno));
@@ -96,7 +96,7 @@ std::optional<std::string> RootedFiles::resolve(std::string_view path) {
       return std::nullopt;
     }
     if (target->front() == '/') passed.clear();
-    ahead = *target + ahead;
+    ahead.insert(0, *target);
   }
 }
 
@@ -125,7 +125,7 @@ std::uint64_t RootedFiles::number(const std::string& path, int base) {
   return 0;
 }
 
-std::vector<std::string> RootedFiles::list(const std::string& folder) {
+std::vector<std::string> RootedFiles::list(const std::string& folder, std::string_view prefix) {
   std::vector<std::string> names;
   const auto place = resolve(folder);
   if (!place) return names;
@@ -136,7 +136,7 @@ std::vector<std::string> RootedFiles::list(const std::string& folder) {
   }
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
+    if (name == "." || name == ".." || !name.starts_with(prefix)) continue;
     if (has_control_character(name)) {
       note(folder + "/" + std::string(name), "a name with control characters: left out");
     } else if (names.size() == k_most_names) {

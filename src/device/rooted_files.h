@@ -26,8 +26,8 @@ class RootedFiles {
   std::string first_line(const std::string& path);
   // A number in a file of its own, "0x731f" with base 16; 0 where there is none, with a note where there is something else.
   std::uint64_t number(const std::string& path, int base);
-  // The names in a folder, sorted, without those that hold control characters; at most k_most_names.
-  std::vector<std::string> list(const std::string& folder);
+  // The names in a folder that begin with `prefix`, sorted, without those that hold control characters; at most k_most_names.
+  std::vector<std::string> list(const std::string& folder, std::string_view prefix = "");
   bool is_folder(const std::string& path);
 
   void note(std::string path, std::string text);
