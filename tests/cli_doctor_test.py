@@ -5,7 +5,7 @@ import json
 import os
 import random
 import subprocess
-import unittest
+import time
 
 from cli_case import CliCase, main
 
@@ -155,6 +155,15 @@ class Doctor(CliCase):
         process = subprocess.run([self.program, "doctor", "--json"], env=self.environment(), text=True, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, check=False, timeout=60)
         self.finding(json.loads(process.stdout), "own.folder_unwritable")
+
+    def test_what_is_in_quarantine(self):
+        incident = {"kind": "incident", "solver": "onednn", "problem": "p", "problem_class": "c", "device": "d", "library": "l",
+                    "verdict": "crashed", "strikes": 2, "signal": 11, "reason": "r", "host": "h", "at": int(time.time())}
+        lines = [{"format": "convoy-decisions", "version": 1}, incident]
+        self.convoy("db", "import", self.write("decisions.jsonl", "".join(json.dumps(line) + "\n" for line in lines)))
+        process = subprocess.run([self.program, "doctor", "--json"], env=self.environment(), text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, check=False, timeout=60)
+        self.assertIn("1 pair", self.finding(json.loads(process.stdout), "own.quarantine")["sentence"])
 
     def test_hostile_files(self):
         source = random.Random(20261121)

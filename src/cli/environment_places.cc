@@ -127,7 +127,7 @@ class Reader {
   }
 
   EnvironmentFiles take() {
-    for (const DetectNote& note : root_.take_notes()) files_.unread.push_back(note.path + ": " + note.text);
+    files_.unread = root_.take_notes();
     return std::move(files_);
   }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "device/detect.h"
+
 namespace convoy {
 
 struct EnvironmentAssignment {
@@ -22,7 +24,7 @@ struct EnvironmentAssignment {
 
 struct EnvironmentFiles {
   std::vector<EnvironmentAssignment> assignments;  // in the order of reading
-  std::vector<std::string> unread;                 // files that are there and were not read, each with the reason
+  std::vector<DetectNote> unread;                  // files that are there and were not read, and why
 };
 
 // Assignments to names that `wanted` accepts, in the files below `root` ("": this machine) and below `home` in it.

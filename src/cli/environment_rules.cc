@@ -192,12 +192,14 @@ std::span<const std::string_view> environment_families() {
   return k_families;
 }
 
+bool is_judged(std::string_view name) {
+  return std::ranges::any_of(k_families, [&](std::string_view family) { return name.starts_with(family); });
+}
+
 std::vector<VariableVerdict> judge_variables(const VariableSet& variables, const FolderContext& folders) {
   std::vector<VariableVerdict> verdicts;
   for (const auto& [variable, value] : variables) {
-    const bool ours =
-        std::ranges::any_of(k_families, [&](std::string_view family) { return variable.starts_with(family); });
-    if (ours) judge_one(variable, value, variables, folders, verdicts);
+    if (is_judged(variable)) judge_one(variable, value, variables, folders, verdicts);
   }
   return verdicts;
 }

@@ -76,6 +76,7 @@ std::span<const EnvironmentNames> environment_names();
 
 // The families that are judged.
 std::span<const std::string_view> environment_families();
+bool is_judged(std::string_view name);
 
 // Where folders are looked for, and how.
 struct FolderContext {

@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::string_view k_process = "environment of this process";
 
-bool is_judged(std::string_view name) {
-  return std::ranges::any_of(environment_families(), [&](std::string_view family) { return name.starts_with(family); });
-}
-
 // What one program would see, and where each of it is set.
 struct Scope {
   VariableSet variables;
@@ -123,9 +119,10 @@ EnvironmentReport examine_environment(const VariableSet& process, const FolderCo
   Collector collector;
   for (const Scope& scope : scopes_of(process, files)) collector.add(scope, folders);
   EnvironmentReport report = collector.take();
-  for (const std::string& message : files.unread) {
+  for (const DetectNote& note : files.unread) {
     report.findings.push_back({"environment.unread_file", Severity::note,
-                               "A file was not looked into: " + printable(message), "", "look into it yourself", ""});
+                               fmt::format("{}: {}.", printable(note.path), printable(note.text)), printable(note.path),
+                               "look whether it sets variables", ""});
   }
   return report;
 }

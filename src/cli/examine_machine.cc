@@ -240,8 +240,8 @@ std::vector<Finding> examine_machine(const Detection& detection, const std::vect
   add_user_folders(detection, findings);
   for (const DetectNote& note : detection.notes) {
     findings.push_back({"machine.unread", Severity::note,
-                        fmt::format("Not believed or not readable: {}.", printable(note.text)), printable(note.path),
-                        "", ""});
+                        fmt::format("{}: {}.", printable(note.path), printable(note.text)), printable(note.path), "",
+                        ""});
   }
   return findings;
 }
