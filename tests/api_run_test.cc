@@ -1,5 +1,6 @@
 // The C interface and its C++ header at work: numbers, workspaces, threads, faults, statistics.
 #include <atomic>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <tuple>
@@ -149,6 +150,73 @@ TEST_F(Api, HandlesAreIndependent) {
   EXPECT_EQ(slow.solver(), "reference");
   EXPECT_EQ(fast.solver(), "onednn");
   EXPECT_EQ(sound.statistics().fallbacks, 0);
+}
+
+// A caller's own way to compute, by the library itself on another handle.
+struct Brought {
+  convoy_plan plan;
+  Case* data;
+  int runs = 0;
+  int status = CONVOY_SUCCESS;  // any number that C can return
+};
+
+convoy_status run_brought(void* context, void*, char* message, std::size_t capacity) {
+  auto& brought = *static_cast<Brought*>(context);
+  ++brought.runs;
+  if (brought.status == CONVOY_SUCCESS) return brought.data->run(brought.plan);
+  std::snprintf(message, capacity, "my library is broken");
+  return static_cast<convoy_status>(brought.status);
+}
+
+TEST_F(Api, AnExternalServesIsClaimedAndGivenUp) {
+  const Handle one = handle(), other = handle();
+  Case data(small_desc());
+  const Plan inner(other, data.problem);
+  Brought brought{inner.get(), &data};
+  const convoy_external external{"mine", "mine 1", nullptr, CONVOY_TIER_VENDOR, 0, run_brought};
+  convoy_plan plan = nullptr;
+  ASSERT_EQ(convoy_plan_create_external(&plan, one.get(), data.problem.get(), &external), CONVOY_SUCCESS);
+  EXPECT_EQ(convoy_plan_claim(plan), 0) << "nothing is chosen yet";
+  convoy_call call{};
+  call.x = data.x.bytes.data();
+  call.w = data.w.bytes.data();
+  call.y = data.y.bytes.data();
+  call.context = &brought;
+  ASSERT_EQ(convoy_enqueue(plan, &call), CONVOY_SUCCESS) << convoy_last_error();
+  EXPECT_STREQ(convoy_plan_solver(plan), "mine");
+  EXPECT_EQ(data.wrong(), 0);
+  EXPECT_EQ(convoy_plan_claim(plan), 1);
+  EXPECT_EQ(one.statistics().calls, 2);
+  brought.status = 77;
+  ASSERT_EQ(convoy_enqueue(plan, &call), CONVOY_SUCCESS) << convoy_last_error();
+  EXPECT_STREQ(convoy_plan_solver(plan), "onednn");
+  EXPECT_EQ(convoy_plan_claim(plan), 0);
+  EXPECT_EQ(convoy_plan_prepare(plan), CONVOY_SUCCESS) << "something is chosen";
+  convoy_plan_destroy(plan);
+}
+
+TEST_F(Api, WrongExternalsAreNamed) {
+  const Handle one = handle();
+  Case data(small_desc());
+  const auto refused = [&](void (*spoil)(convoy_external&), const char* part) {
+    convoy_external external{"mine", "mine 1", nullptr, CONVOY_TIER_VENDOR, 0, run_brought};
+    spoil(external);
+    convoy_plan plan = nullptr;
+    expect_error(convoy_plan_create_external(&plan, one.get(), data.problem.get(), &external), CONVOY_INVALID_ARGUMENT,
+                 part);
+    EXPECT_EQ(plan, nullptr);
+  };
+  refused([](convoy_external& e) { e.id = nullptr; }, "external->id is NULL");
+  refused([](convoy_external& e) { e.id = "No Spaces"; }, "a-z, 0-9 and _");
+  refused([](convoy_external& e) { e.library = nullptr; }, "external->library is NULL");
+  refused([](convoy_external& e) { e.run = nullptr; }, "external->run is NULL");
+  refused([](convoy_external& e) { e.stand_in = "nobody"; }, "is no solver");
+  refused([](convoy_external& e) { e.tier = CONVOY_TIER_REFERENCE; }, "cannot be the reference");
+  refused([](convoy_external& e) { e.allowance = std::nan(""); }, "not between 0 and 1");
+  convoy_plan plan = nullptr;
+  expect_error(convoy_plan_create_external(&plan, one.get(), data.problem.get(), nullptr), CONVOY_INVALID_ARGUMENT,
+               "external is NULL");
+  EXPECT_EQ(convoy_plan_claim(nullptr), 0);
 }
 
 TEST_F(Api, NullArgumentsOfPlansAreNamed) {

@@ -103,9 +103,9 @@ bool Convolution::claim() {
 }
 
 Result<void> Convolution::prepare() {
+  if (ready_.load(std::memory_order_acquire) != nullptr) return {};
   if (external_ != nullptr)
     return fail(ErrorCode::unsupported, "what the caller brought along needs a call: the first run chooses");
-  if (ready_.load(std::memory_order_acquire) != nullptr) return {};
   const std::lock_guard climbing(climb_mutex_);
   if (ready_.load(std::memory_order_acquire) != nullptr) return {};
   CONVOY_TRY(const RandomTensors random,

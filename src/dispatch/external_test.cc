@@ -201,6 +201,43 @@ TEST_F(ExternalTest, without_a_stand_in_what_hangs_is_not_run_and_what_fails_is)
   EXPECT_EQ(run(*failing, external()).attempts[0].reason, "injected error");
 }
 
+TEST_F(ExternalTest, what_its_stand_in_does_not_serve_runs_here) {
+  // One strike on some other problem makes it a suspect; oneDNN computes no f64.
+  {
+    const auto made = dispatcher();
+    auto convolution = *made->convolution(problem_, external("onednn"));
+    EXPECT_EQ(run(convolution).solver, "torch");
+    own_.failure = {ErrorCode::device, "once"};
+    run(convolution);
+    own_.failure = {};
+  }
+  const Problem other = *parse_problem("fwd:f64:nchw:n1c4h10w10:k4r3s3:pad1x1:stride1x1:dil1x1:g1");
+  std::vector<double> x(static_cast<std::size_t>(other.span(TensorRole::x)));
+  std::vector<double> w(static_cast<std::size_t>(other.span(TensorRole::w)));
+  std::vector<double> y(static_cast<std::size_t>(other.span(TensorRole::y)));
+  fill_random(x.data(), Dtype::f64, other.span(TensorRole::x), 1);
+  fill_random(w.data(), Dtype::f64, other.span(TensorRole::w), 2);
+  Own own;
+  own.problem = &other;
+  own.tensors = {x.data(), w.data(), y.data()};
+  External doubles = external("onednn");
+  doubles.run = [](void* context, void*) -> Result<void> {
+    const Own& mine = *static_cast<Own*>(context);
+    const auto host = make_cpu_device();
+    CONVOY_TRY(const auto plan, find_solver("reference")->plan(*mine.problem, *host, {}));
+    return plan->run(mine.tensors, nullptr);
+  };
+  for (int process = 0; process < 2; ++process) {
+    const auto made = dispatcher();
+    auto convolution = *made->convolution(other, doubles);
+    Tensors tensors = own.tensors;
+    tensors.context = &own;
+    ASSERT_TRUE(convolution->run(tensors));
+    EXPECT_EQ(convolution->report().solver, "torch") << attempts_of(convolution->report());
+    if (process == 0) EXPECT_TRUE(convolution->report().attempts.front().in_child) << "or nothing was asked";
+  }
+}
+
 TEST_F(ExternalTest, strategies_that_choose_algorithms_leave_it_out) {
   const auto made = dispatcher({{"strategy", "gemm"}});
   EXPECT_EQ(run(*made, external()).attempts[0].reason, "cannot be told which algorithms to use");
