@@ -55,6 +55,15 @@ class SettingsTest : public testing::Test {
   std::map<std::string, std::string> former_;
 };
 
+TEST_F(SettingsTest, VariablesAreFoundByTheBeginningOfTheirNames) {
+  set_variable("CONVOY_TEST_PREFIX_B", "two=2");
+  set_variable("CONVOY_TEST_PREFIX_A", "");
+  constexpr std::string_view prefixes[] = {"CONVOY_TEST_PREFIX_", "CONVOY_TEST_NOBODY_"};
+  const std::vector<std::pair<std::string, std::string>> expected = {{"CONVOY_TEST_PREFIX_A", ""},
+                                                                     {"CONVOY_TEST_PREFIX_B", "two=2"}};
+  EXPECT_EQ(Settings::environment_with(prefixes), expected);
+}
+
 TEST_F(SettingsTest, EveryFallbackIsAcceptableAndInItsOneSpelling) {
   Settings settings;
   std::set<std::string_view> names;

@@ -1,6 +1,5 @@
 // `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first.
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/counted.h"
 #include "cli/command.h"
 #include "cli/examine.h"
+#include "device/rooted_files.h"
 #include "problem/printable.h"
 
 namespace convoy {
@@ -36,8 +36,19 @@ std::string folder_or(const VariableSet& variables, std::string_view name, const
   return found != variables.end() && found->second.starts_with('/') ? found->second : otherwise;
 }
 
-DetectOptions places_to_look(const std::string& home, const VariableSet& variables) {
+// The Python of an active virtual environment keeps its packages below lib/python3.11 or the like.
+void add_virtual_environment(const std::string& root, DetectOptions& options) {
+  const std::string folder = Settings::environment("VIRTUAL_ENV");
+  if (!folder.starts_with('/')) return;
+  for (const std::string& name : RootedFiles(root).list(folder + "/lib")) {
+    if (name.starts_with("python"))
+      options.site_packages.push_back(fmt::format("{}/lib/{}/site-packages", folder, name));
+  }
+}
+
+DetectOptions places_to_look(const std::string& root, const std::string& home, const VariableSet& variables) {
   DetectOptions options;
+  add_virtual_environment(root, options);
   if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
     options.conda_prefixes.push_back(conda);
   }
@@ -55,7 +66,7 @@ Report examine(const std::string& root, const std::string& site_packages, const 
   EnvironmentReport environment = examine_environment(process, {root, home, {}});
   report.variables = std::move(environment.variables);
   add(std::move(environment.findings));
-  DetectOptions options = places_to_look(home, process);
+  DetectOptions options = places_to_look(root, home, process);
   if (!site_packages.empty()) options.site_packages.push_back(site_packages);
   report.detection = detect(root, options);
   add(examine_machine(report.detection, report.variables));

@@ -2,8 +2,6 @@
 #include "cli/environment_rules.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -69,11 +67,12 @@ bool is_per_node_override(std::string_view variable) {
 std::string nearest_name(std::string_view wrong) {
   constexpr std::size_t k_longest = 96;
   std::string best;
-  std::size_t distance = std::min(wrong.size(), k_longest) / 8 + 2;
   if (wrong.size() > k_longest) return best;
+  const std::string_view family = wrong.substr(0, wrong.find('_') + 1);
+  std::size_t distance = wrong.size() / 8 + 1;
   for_each_name([&](const EnvironmentNames& row, std::string_view name) {
-    if (row.kind == NameKind::invented) return false;
     std::string candidate = std::string(row.prefix).append(name);
+    if (row.kind == NameKind::invented || !candidate.starts_with(family)) return false;
     const std::size_t now = edit_distance(wrong, candidate);
     if (now < distance) distance = now, best = std::move(candidate);
     return false;

@@ -11,12 +11,19 @@
 
 #include "cli/environment_places.h"
 #include "cli/examine.h"
+#include "device/rooted_files.h"
 #include "problem/printable.h"
 
 namespace convoy {
 namespace {
 
-constexpr std::string_view k_process = "environment of this process";
+// Docker and Podman leave these in their containers: there a variable comes from the image or from the command that
+// started it, and no file names it.
+std::string place_of_process(const std::string& root) {
+  RootedFiles files(root);
+  const bool container = files.resolve("/.dockerenv") || files.resolve("/run/.containerenv");
+  return container ? "environment of this process (a container's)" : "environment of this process";
+}
 
 // What one program would see, and where each of it is set.
 struct Scope {
@@ -25,12 +32,12 @@ struct Scope {
   std::map<std::string, bool, std::less<>> computed;
 };
 
-std::vector<Scope> scopes_of(const VariableSet& process, const EnvironmentFiles& files) {
+std::vector<Scope> scopes_of(const VariableSet& process, const std::string& place, const EnvironmentFiles& files) {
   std::vector<Scope> scopes(1);
   for (const auto& [name, value] : process) {
     if (!is_judged(name)) continue;
     scopes[0].variables.emplace(name, value);
-    scopes[0].places.emplace(name, k_process);
+    scopes[0].places.emplace(name, place);
   }
   std::map<std::string, Scope> by_file;
   for (const EnvironmentAssignment& one : files.assignments) {
@@ -117,7 +124,7 @@ class Collector {
 EnvironmentReport examine_environment(const VariableSet& process, const FolderContext& folders) {
   const EnvironmentFiles files = read_environment_files(folders.root, folders.home, is_judged);
   Collector collector;
-  for (const Scope& scope : scopes_of(process, files)) collector.add(scope, folders);
+  for (const Scope& scope : scopes_of(process, place_of_process(folders.root), files)) collector.add(scope, folders);
   EnvironmentReport report = collector.take();
   for (const DetectNote& note : files.unread) {
     report.findings.push_back({"environment.unread_file", Severity::note,

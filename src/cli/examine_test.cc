@@ -41,6 +41,12 @@ TEST_F(ExamineEnvironment, OneFindingNamesAllPlaces) {
   EXPECT_EQ(report.variables[0].judgement, EnvironmentJudgement::dangerous);
 }
 
+TEST_F(ExamineEnvironment, AContainersEnvironmentIsCalledSo) {
+  EXPECT_EQ(examine({{"HSA_XNACK", "1"}}).findings.front().place, "environment of this process");
+  root_.write(".dockerenv", "");
+  EXPECT_EQ(examine({{"HSA_XNACK", "1"}}).findings.front().place, "environment of this process (a container's)");
+}
+
 TEST_F(ExamineEnvironment, PlacesThatContradictEachOtherAreNamed) {
   root_.write("etc/profile.d/a.sh", "export MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=0\n");
   root_.write("home/me/.bashrc", "export MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=1\n");
