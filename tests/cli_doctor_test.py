@@ -110,9 +110,11 @@ class Doctor(CliCase):
                      "=3 in /etc/systemd/system.conf.d/rocm.conf:2 (services)", "=5 in environment of this process"]:
             self.assertIn(part, place)
 
-    def test_quotes_that_systemd_keeps(self):
-        self.add("/etc/systemd/system.conf.d/rocm.conf", '[Manager]\nDefaultEnvironment=HSA_OVERRIDE_GFX_VERSION="10.3.0"\n')
-        self.finding(self.doctor(expect=3), "environment.quoted_value")
+    def test_quotes_belong_to_values_only_where_nobody_takes_them_off(self):
+        self.add("/etc/systemd/system.conf.d/rocm.conf", '[Manager]\nDefaultEnvironment=HSA_XNACK="1"\n')
+        report = self.doctor(expect=3, env={"HSA_OVERRIDE_GFX_VERSION": '"10.3.0"'})
+        self.assertEqual(self.finding(report, "environment.quoted_value")["place"], "environment of this process")
+        self.finding(report, "environment.xnack_on")
 
     def test_leftovers_of_scripts(self):
         self.add("/etc/profile.d/rocm-rdna1.sh", PROFILE)

@@ -16,7 +16,7 @@
 namespace convoy {
 namespace {
 
-enum class Syntax { shell, plain, systemd };
+enum class Syntax { shell, pam, plain, systemd };
 
 struct Place {
   std::string_view path;    // ~ is the home folder
@@ -26,7 +26,7 @@ struct Place {
 };
 
 constexpr Place k_places[] = {
-    {"/etc/environment", "", Syntax::plain, "logins"},
+    {"/etc/environment", "", Syntax::pam, "logins"},
     {"/usr/lib/environment.d", ".conf", Syntax::plain, "systemd user sessions"},
     {"/etc/environment.d", ".conf", Syntax::plain, "systemd user sessions"},
     {"~/.config/environment.d", ".conf", Syntax::plain, "systemd user sessions"},
@@ -46,6 +46,7 @@ constexpr Place k_places[] = {
     {"/etc/systemd/user.conf.d", ".conf", Syntax::systemd, "services of users"},
 };
 
+constexpr std::string_view k_export = "export ";
 constexpr std::uint64_t k_file_limit = 65536;
 constexpr std::size_t k_most_files = 256;         // of one folder
 constexpr std::size_t k_most_assignments = 4096;  // of all files
@@ -94,20 +95,27 @@ std::optional<Word> next_shell_word(std::string_view& rest) {
   return word;
 }
 
-// systemd takes quotation marks off whole words only: A="b" has them in its value, "A=b" has not.
+// systemd takes quotation marks off wherever they stand (its manual speaks of whole words only), and replaces %h and the like.
 std::optional<Word> next_systemd_word(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r"), rest.size()));
   if (rest.empty()) return std::nullopt;
-  const char quote = rest.front();
-  const bool quoted = quote == '"' || quote == '\'';
-  std::size_t end = quoted ? 1 : 0;
-  for (; end < rest.size(); ++end) {
-    const bool last = end + 1 == rest.size() || rest[end + 1] == ' ' || rest[end + 1] == '\t';
-    if (quoted ? rest[end] == quote && last : rest[end] == ' ' || rest[end] == '\t') break;
+  Word word;
+  char quote = 0;
+  std::size_t at = 0;
+  for (; at < rest.size(); ++at) {
+    const char c = rest[at];
+    if (quote == 0 && (c == ' ' || c == '\t' || c == '\r')) break;
+    if (c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '\'' || c == '"')) {
+      quote = c;
+    } else {
+      const bool escape = c == '\\' && at + 1 < rest.size();
+      word.computed |= c == '%';
+      word.text += escape ? rest[++at] : c;
+    }
   }
-  Word word{std::string(quoted ? rest.substr(1, end - 1) : rest.substr(0, end)), false, false};
-  while (!quoted && word.text.ends_with('\r')) word.text.pop_back();
-  rest.remove_prefix(std::min(end + (quoted ? 1 : 0), rest.size()));
+  rest.remove_prefix(at);
   return word;
 }
 
@@ -172,7 +180,8 @@ class Reader {
     line = trimmed(line);
     if (line.empty() || line.front() == '#') return;
     if (syntax == Syntax::shell) return read_shell(line, found);
-    if (syntax == Syntax::plain) return read_plain(line, found);
+    if (syntax == Syntax::pam && line.starts_with(k_export)) line = trimmed(line.substr(k_export.size()));
+    if (syntax != Syntax::systemd) return read_plain(line, found);
     constexpr std::string_view k_key = "DefaultEnvironment";
     const auto equals = line.find('=');
     if (equals == std::string_view::npos || trimmed(line.substr(0, equals)) != k_key) return;
@@ -196,7 +205,6 @@ class Reader {
   }
 
   void read_plain(std::string_view line, EnvironmentAssignment& found) {
-    if (line.starts_with("export ")) line = trimmed(line.substr(7));
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) return;
     std::string_view value = trimmed(line.substr(equals + 1));

@@ -49,7 +49,7 @@ TEST_F(EnvironmentPlaces, ShellCommands) {
 
 TEST_F(EnvironmentPlaces, EnvironmentFilesTakeQuotesOffWholeValues) {
   root_.write("etc/environment", "MIOPEN_A=\"1\"\nexport MIOPEN_B=2\nnothing\n  MIOPEN_C = x y\nMIOPEN_D='\"3\"'\n");
-  root_.write("etc/environment.d/90-rocm.conf", "HSA_X=${HSA_Y}\n");
+  root_.write("etc/environment.d/90-rocm.conf", "HSA_X=${HSA_Y}\nexport HSA_W=1\n");
   root_.write("etc/environment.d/90-rocm.conf.bak", "HSA_X=2\n");
   root_.write("home/me/.config/environment.d/a.conf", "HSA_Z=1\n");
   EXPECT_EQ(read(),
@@ -58,19 +58,17 @@ TEST_F(EnvironmentPlaces, EnvironmentFilesTakeQuotesOffWholeValues) {
                    "/home/me/.config/environment.d/a.conf:1 HSA_Z=1"}));
 }
 
-// systemd.syntax(7): a quotation mark inside a word stays where it is.
-TEST_F(EnvironmentPlaces, SystemdKeepsQuotesInsideWords) {
+// As systemd 252 reads it, seen with systemd --test.
+TEST_F(EnvironmentPlaces, SystemdTakesQuotesOffEverywhere) {
   root_.write("etc/systemd/system.conf.d/rocm.conf",
               "[Manager]\n"
               "DefaultEnvironment=\"MIOPEN_A=1 2\" MIOPEN_B=3 'MIOPEN_C=4'\n"
-              "DefaultEnvironment=HSA_D=\"10.3.0\" \\\n  HSA_E=5\n"
+              "DefaultEnvironment=HSA_D=\"10.3.0\" \\\n  \"HSA_E=\"5\"\" HSA_H=%h/db\n"
               "DefaultLimitCORE=HSA_F=6\n"
               "#DefaultEnvironment=HSA_G=7\n");
-  EXPECT_EQ(read(), (Lines{"/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_A=1 2",
-                           "/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_B=3",
-                           "/etc/systemd/system.conf.d/rocm.conf:2 MIOPEN_C=4",
-                           "/etc/systemd/system.conf.d/rocm.conf:3 HSA_D=\"10.3.0\"",
-                           "/etc/systemd/system.conf.d/rocm.conf:3 HSA_E=5"}));
+  const std::string file = "/etc/systemd/system.conf.d/rocm.conf";
+  EXPECT_EQ(read(), (Lines{file + ":2 MIOPEN_A=1 2", file + ":2 MIOPEN_B=3", file + ":2 MIOPEN_C=4",
+                           file + ":3 HSA_D=10.3.0", file + ":3 HSA_E=5", file + ":3 HSA_H=%h/db computed"}));
 }
 
 TEST_F(EnvironmentPlaces, FilesOfTheUserAreThoseBelowTheRoot) {
