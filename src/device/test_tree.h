@@ -163,7 +163,7 @@ class AsNobody {
     if (was_ == 0 && ::seteuid(65534) != 0) throw std::system_error(errno, std::generic_category(), "seteuid");
   }
   ~AsNobody() {
-    if (was_ == 0 && ::seteuid(0) != 0) std::terminate();  // the other tests must not run as nobody
+    if (was_ == 0) static_cast<void>(!::seteuid(0));  // who is root by his real id may always come back
   }
   AsNobody(const AsNobody&) = delete;
   AsNobody& operator=(const AsNobody&) = delete;
