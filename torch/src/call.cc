@@ -5,6 +5,8 @@
 #include <ATen/ops/convolution_backward_native.h>
 #include <dlfcn.h>
 
+#include <string>
+
 namespace convoy::pytorch {
 namespace {
 
@@ -31,33 +33,53 @@ class Inside {
   }
 };
 
+// The precision of f32 got an interface per operation in PyTorch 2.9, first by names, then by enumerations. The older functions
+// throw when a program has used both kinds of switches, so the newest that there is is asked.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 11)
+bool allows_tf32(const at::Context& context) {
+  return context.allowTF32CuDNN(at::Float32Op::CONV);
+}
+
+bool is_coarse(const at::Context& context) {
+  const auto is_reduced = [&context](at::Float32Backend backend, at::Float32Op operation) {
+    const auto precision = context.float32Precision(backend, operation);
+    return precision == at::Float32Precision::TF32 || precision == at::Float32Precision::BF16;
+  };
+  return is_reduced(at::Float32Backend::MKLDNN, at::Float32Op::CONV) ||
+         is_reduced(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
+}
+#else
+template <typename Context>
+bool allows_tf32(const Context& context) {
+  if constexpr (requires { context.allowTF32CuDNN("conv"); })
+    return context.allowTF32CuDNN("conv");
+  else
+    return context.allowTF32CuDNN();
+}
+
+template <typename Context>
+bool is_coarse(const Context& context) {
+  if constexpr (requires { context.float32Precision("mkldnn", "conv") == "bf16"; }) {
+    const auto is_reduced = [](const std::string& precision) { return precision == "tf32" || precision == "bf16"; };
+    return is_reduced(context.float32Precision("mkldnn", "conv")) ||
+           is_reduced(context.float32Precision("cuda", "matmul"));
+  } else {
+    return context.allowTF32CuBLAS();
+  }
+}
+#endif
+
 }  // namespace
 
 Switches current_switches() {
   const auto& context = at::globalContext();
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
-  const bool allow_tf32 = context.allowTF32CuDNN(at::Float32Op::CONV);
-#else
-  const bool allow_tf32 = context.allowTF32CuDNN();
-#endif
   return {context.benchmarkCuDNN(), context.deterministicCuDNN() || context.deterministicAlgorithms(),
-          context.userEnabledCuDNN(), allow_tf32};
+          context.userEnabledCuDNN(), allows_tf32(context)};
 }
 
 QuietSwitches quiet_switches() {
   const auto& context = at::globalContext();
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
-  // Not by allowTF32CuBLAS(), which throws when a program has used both kinds of switches.
-  const auto is_coarse = [&context](at::Float32Backend backend, at::Float32Op operation) {
-    const auto precision = context.float32Precision(backend, operation);
-    return precision == at::Float32Precision::TF32 || precision == at::Float32Precision::BF16;
-  };
-  const bool coarse = is_coarse(at::Float32Backend::MKLDNN, at::Float32Op::CONV) ||
-                      is_coarse(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
-#else
-  const bool coarse = context.allowTF32CuBLAS();
-#endif
-  return {context.userEnabledMkldnn(), coarse};
+  return {context.userEnabledMkldnn(), is_coarse(context)};
 }
 
 bool inside_plain() {
