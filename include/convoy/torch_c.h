@@ -8,6 +8,9 @@
 // "0.1.0", and the PyTorch that this was built for: "1.13.1".
 CONVOY_TORCH_API const char* convoy_torch_version();
 CONVOY_TORCH_API const char* convoy_torch_built_for();
+// The PyTorch that runs, with the kind that its version names ("2.11.0+cu130"): verdicts hold for it alone. Before the first
+// enable(); the one that this was built for unless told.
+CONVOY_TORCH_API void convoy_torch_set_running(const char* version);
 // Serves the process's convolutions from now on. `settings`: lines "key=value" (docs/settings.md). 0, or 1: what is wrong stands in
 // convoy_torch_last_error(), and everything is as it was. May be called again, with other settings, too.
 CONVOY_TORCH_API int convoy_torch_enable(const char* settings);

@@ -40,6 +40,7 @@ class Library:
             ("statistics", ctypes.c_longlong, [text, ctypes.c_longlong]),
             ("reset_statistics", None, []),
             ("last_error", text, []),
+            ("set_running", None, [text]),
             ("set_empty_cache", None, [ctypes.c_void_p]),
         ):
             function = getattr(functions, "convoy_torch_" + name)
@@ -57,6 +58,9 @@ class Library:
 
     def built_for(self):
         return self._built_for().decode()
+
+    def set_running(self, version):
+        self._set_running(str(version).encode())
 
     def enable(self, settings):
         """`settings`: {name: text}. Raises what the library says; a ValueError where it is about one of them."""
@@ -163,6 +167,7 @@ def _load():
     except (OSError, AttributeError) as error:
         raise RuntimeError(f"convoy: {path} cannot be loaded: {error}; {_CURE}") from error
     _check_version(library.built_for(), path)
+    library.set_running(torch.__version__)
     return library
 
 

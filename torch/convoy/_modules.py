@@ -21,7 +21,7 @@ is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda:
 class Guarded:
     """What makes a convolution module a Safe one."""
 
-    _convoy_attributes = ("_convoy_layer",)  # that the module has only as long as it is one
+    _convoy_attributes = ("_convoy_layer", "__module__")  # that the module has only as long as it is one
 
     def __call__(self, *args, **kwargs):
         if is_compiling():
@@ -108,6 +108,8 @@ def adopt_all(named_modules, safe_classes):
         if isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():
             lazy.append(name or type(module).__name__)
             continue
+        # torch.fx takes what is defined in torch.nn for a leaf, and looks at the instance.
+        module.__dict__["__module__"] = type(module).__module__
         module.__class__ = _with_guard(type(module), safe, _is_parametrized(module))
         adopted.append((name, module))
     if lazy:

@@ -207,6 +207,10 @@ const char* convoy_torch_last_error() {
   return t_last_error.c_str();
 }
 
+void convoy_torch_set_running(const char* version) {
+  if (version != nullptr) guarded([version] { return set_running_version(version), true; });
+}
+
 void convoy_torch_set_empty_cache(void (*function)(int device)) {
   set_empty_cache(function);
 }

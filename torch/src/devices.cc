@@ -7,12 +7,24 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <thread>
 
 namespace convoy::pytorch {
 namespace {
 
 std::atomic<void (*)(int)> g_empty_cache{nullptr};
+
+std::mutex g_version_mutex;
+std::string& version() {
+  static auto* const one = new std::string(TORCH_VERSION);
+  return *one;
+}
+
+std::string running_version() {
+  const std::lock_guard lock(g_version_mutex);
+  return version();
+}
 
 // c10::cuda::CUDAStream::stream(), of a class whose one member is a c10::Stream. Its header needs CUDA's own; its name is the
 // same from PyTorch 1.13 to 2.11. ROCm's builds have it as HIPStream, newer ones under CUDA's name.
@@ -51,11 +63,16 @@ void* current_stream(const at::Device& device) {
 }
 
 std::string library_of(at::DeviceType type) {
-  std::string name = "torch " TORCH_VERSION;
+  std::string name = "torch " + running_version();
   if (type == at::kCPU) return name;
   if (is_rocm()) return name + " miopen";
   if (at::Context::hasCuDNN()) name += " cudnn " + std::to_string(at::Context::versionCuDNN());
   return name;
+}
+
+void set_running_version(const char* text) {
+  const std::lock_guard lock(g_version_mutex);
+  version() = text;
 }
 
 void set_empty_cache(void (*function)(int device)) {

@@ -342,6 +342,18 @@ class PatchTest(PackageTest):
         self.assertEqual(dictionaries, [sorted(vars(module)) for module in model.modules()])
         self.assertFalse(self.serves(lambda: self.same(model(x), expected)))
 
+    def test_fx_takes_patched_layers_for_leaves(self):
+        model = convoy.patch_model(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Sequential(nn.Conv2d(4, 2, 1))))
+        traced = torch.fx.symbolic_trace(model)
+        self.assertEqual([node.target for node in traced.graph.nodes if node.op == "call_module"], ["0", "1", "2.0"])
+
+    def test_the_ledger_names_the_pytorch_that_runs(self):
+        convoy.enable()
+        nn.Conv2d(3, 4, 3)(image())
+        details = [row["detail"] for device in convoy.raw_stats()["devices"] for row in device["statistics"]["per_problem"]
+                   if row["solver"] == "torch"]
+        self.assertTrue(details and all(torch.__version__ in detail for detail in details), details)
+
     def test_copies_and_pickles(self):
         model, x = convoy.patch_model(self.model().eval()), image()
         expected = model(x)
