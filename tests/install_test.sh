@@ -50,6 +50,24 @@ if "$prefix/bin/convoy" run --device sim:gfx1010 fwd:f32:nchw:n1c4h10w10:k4r3s3:
   "$work/build/convolve_cpp" sim:gfx1010
 fi
 
+python_package=$(find "$prefix" -path '*/convoy/start/sitecustomize.py' | sed 's#/convoy/start/sitecustomize.py$##')
+if [ -n "$python_package" ]; then
+  step "PyTorch's door, through convoy exec"
+  python=$(sed -n 's/^CONVOY_TORCH_PYTHON:FILEPATH=//p' "$build_dir/CMakeCache.txt")
+  cat >"$work/program.py" <<'END'
+import sys
+import torch
+torch.nn.Conv2d(3, 4, 3)(torch.randn(1, 3, 9, 9))
+import convoy
+assert convoy.library_path().startswith(sys.argv[1]), convoy.library_path()
+assert convoy.program_path() == sys.argv[1] + "/bin/convoy", convoy.program_path()
+END
+  # The hang is met by a child, which is the installed program.
+  env -u PYTHONPATH "$prefix/bin/convoy" exec --set fault=torch:hang --set deadline_ms=500 -- \
+    "${python:-/usr/bin/python3}" -B "$work/program.py" "$prefix" >"$work/door.log" 2>&1 || { cat "$work/door.log"; die "the door"; }
+  grep -q 'torch timed_out in a child' "$work/door.log" || { cat "$work/door.log"; die "the door has not tried in a child"; }
+fi
+
 step "pkg-config convoy"
 PKG_CONFIG_PATH=$(dirname "$library")/pkgconfig
 export PKG_CONFIG_PATH

@@ -119,7 +119,9 @@ def library_path():
 
 def program_path():
     """Where the program `convoy` is that belongs to the library. RuntimeError where none is."""
-    looked = [os.path.join(_HERE, "bin", "convoy")]
+    # In a wheel; installed by CMake, with or without a folder for the architecture below lib.
+    ups = ["", *(os.path.join(*[os.pardir] * count) for count in (4, 5))]
+    looked = [os.path.normpath(os.path.join(_HERE, up, "bin", "convoy")) for up in ups]
     try:
         folder = os.path.dirname(library_path())
         looked += [os.path.normpath(os.path.join(folder, up, "convoy")) for up in ("", "..", "../bin", "../../bin")]
