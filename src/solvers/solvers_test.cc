@@ -2,8 +2,10 @@
 // the whole.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -217,6 +219,39 @@ TEST(Numbers, a_single_nan_is_found_in_any_layout) {
     std::memset(static_cast<char*>(sample.output()) + static_cast<std::size_t>(offset) * bytes, 0xff, bytes);
     EXPECT_FALSE(check_sampled(*problem, sample.tensors(), 4, 1).passed) << text;
   }
+}
+
+// Winograd's and Fourier's transforms leave a little where nothing belongs: no sum of products does, but others may.
+TEST(Numbers, a_common_size_forgives_a_little_where_nothing_belongs_and_nothing_else) {
+  const Problem problem = *parse_problem("fwd:f32:nchw:n2c8h20w20:k4r3s3:pad1x1:stride1x1:dil1x1:g1");
+  Sample sample(problem);
+  const Tensors tensors = sample.tensors();
+  auto* x = static_cast<float*>(tensors.x);
+  std::fill_n(x, problem.span(TensorRole::x) / 2, 0.0F);  // the first image
+  const auto device = make_cpu_device();
+  ASSERT_TRUE((*find_solver("reference")->plan(problem, *device, {}))->run(tensors, nullptr));
+  auto* y = static_cast<float*>(tensors.y);
+  ASSERT_EQ(y[0], 0);
+  y[0] = 1e-3F;  // the first element is always compared
+  EXPECT_FALSE(check_sampled(problem, tensors, 256, 1).passed);
+  EXPECT_FALSE(check_sampled(problem, tensors, 256, 1, {0x1p-5, false}).passed);
+  EXPECT_TRUE(check_sampled(problem, tensors, 256, 1, {0x1p-5, true}).passed);
+  y[0] = 1;
+  EXPECT_FALSE(check_sampled(problem, tensors, 256, 1, {0x1p-5, true}).passed);
+}
+
+TEST(Numbers, inputs_that_are_not_finite_give_no_verdict) {
+  const Problem problem = *parse_problem("fwd:f32:nchw:n2c8h20w20:k4r3s3:pad1x1:stride1x1:dil1x1:g1");
+  Sample sample(problem);
+  const Tensors tensors = sample.tensors();
+  const auto device = make_cpu_device();
+  ASSERT_TRUE((*find_solver("reference")->plan(problem, *device, {}))->run(tensors, nullptr));
+  static_cast<float*>(tensors.y)[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(check_sampled(problem, tensors, 64, 1).passed);
+  static_cast<float*>(tensors.x)[problem.span(TensorRole::x) - 1] = std::numeric_limits<float>::infinity();
+  const NumbersCheck check = check_sampled(problem, tensors, 64, 1);
+  EXPECT_TRUE(check.passed) << check.reason;
+  EXPECT_FALSE(check.telling);
 }
 
 TEST(Numbers, random_fills_are_non_zero_and_repeatable) {
