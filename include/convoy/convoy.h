@@ -195,7 +195,8 @@ typedef struct convoy_external {
   const char* stand_in; /* solver that is tried in a child in its place, because it calls the same library; NULL: none
                            can be had, and it is trusted */
   convoy_tier tier;     /* CONVOY_TIER_REFERENCE is not possible */
-  double allowance;     /* relative error that is allowed beside rounding: of arithmetic that is coarse on purpose (TF32); 0 to 1 */
+  double allowance;     /* error that is allowed beside rounding, in units of a mean element of the output: of arithmetic that is
+                           coarse on purpose (TF32) or by its method (Winograd); 0 to 1 */
   /* Computes the call of this `context` (convoy_call.context) and brings the result into `output`, memory of the call's output
    * tensor; NULL: nobody looks at it. Only queues its work, as convoy_enqueue(). On failure writes a sentence into `message`. Called
    * inside convoy_enqueue(), on its thread; must not throw. */

@@ -169,8 +169,8 @@ void print_before(const std::vector<std::string>& program, const Settings& setti
   std::string words;
   for (const std::string& word : program) words += (words.empty() ? "" : " ") + word;
   if (is_switched_off(settings)) {
-    fmt::print(stderr, "convoy: switched off ({}); MIOpen and PyTorch are left as they are for {}\n", settings.place("disable"),
-               printable(words));
+    fmt::print(stderr, "convoy: switched off ({}); MIOpen and PyTorch are left as they are for {}\n",
+               settings.place("disable"), printable(words));
     return;
   }
   std::string cache = store_config(settings).folder;
@@ -193,13 +193,14 @@ void print_after(const Report& report, const ProgramEnd& end, const Settings& se
     fmt::print(stderr, "  a process that is ended by a signal, as this one by signal {}, leaves no statistics\n",
                end.signal);
   }
-  fmt::print(
-      stderr,
-      "  does the program compute with MIOpen, or with a PyTorch that the door is built for (docs/torch.md)? PyTorch does not "
-      "use\n"
-      "  MIOpen where torch.backends.cudnn.enabled is False (ComfyUI's default: set COMFYUI_ENABLE_MIOPEN=1); TensorFlow and "
-      "JAX\n"
-      "  look it up by dlsym: docs/exec.md\n");
+  fmt::print(stderr,
+             "  does the program compute with MIOpen, or with a PyTorch that the door is built for (docs/torch.md)? "
+             "PyTorch does not "
+             "use\n"
+             "  MIOpen where torch.backends.cudnn.enabled is False (ComfyUI's default: set COMFYUI_ENABLE_MIOPEN=1); "
+             "TensorFlow and "
+             "JAX\n"
+             "  look it up by dlsym: docs/exec.md\n");
 }
 
 int exec_command(const std::vector<std::string>& program, const ExecOptions& options, const Settings& settings) {
@@ -247,7 +248,8 @@ void set_option(Settings& settings, const std::string& key, const std::string& v
 }  // namespace
 
 void add_exec_command(CLI::App& app, CommandContext& context) {
-  CLI::App* command = app.add_subcommand("exec", "Run a program with Convoy in front of MIOpen, and say what it did");
+  CLI::App* command =
+      app.add_subcommand("exec", "Run a program with Convoy in front of MIOpen and PyTorch, and say what it did");
   auto options = std::make_shared<ExecOptions>();
   // Everything after -- is the program's: no option of ours is looked for there, and CLI11 must not take "[1,2]" apart.
   command->fallthrough(false)->prefix_command();
