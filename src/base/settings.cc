@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "base/edit_distance.h"
+#include "base/environment.h"
 #include "base/file.h"
 #include "base/setting_value.h"
 
@@ -155,10 +156,11 @@ std::string Settings::environment(std::string_view name) {
   return value == nullptr ? "" : value;
 }
 
-std::vector<std::pair<std::string, std::string>> Settings::environment_with(std::span<const std::string_view> prefixes) {
+std::vector<std::pair<std::string, std::string>> Settings::environment_with(
+    std::span<const std::string_view> prefixes) {
   std::vector<std::pair<std::string, std::string>> found;
   if (::getauxval(AT_SECURE) != 0) return found;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (const char* const* entry = environment_entries(); *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto equals = text.find('=');
     const auto begins = [&](std::string_view prefix) { return text.substr(0, equals).starts_with(prefix); };
@@ -227,7 +229,7 @@ void Settings::load_environment() {
                              Value{*accepted_value(*find_row("log_level"), theirs.text), theirs.origin, theirs.place});
   }
   // A misspelt variable would be silently ignored for ever.
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (const char* const* entry = environment_entries(); *entry != nullptr; ++entry) {
     const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
     if (!name.starts_with("CONVOY_") || is_read_elsewhere(name)) continue;
     const std::string_view meant = nearest_name(name, &SettingRow::environment);

@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.h"
+
 namespace convoy {
 namespace {
 
@@ -65,7 +67,7 @@ Result<void> open_channels(Channels& channels) {
 std::vector<std::string> merged_environment(const std::vector<std::string>& replacements) {
   const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
   std::vector<std::string> result;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (const char* const* entry = environment_entries(); *entry != nullptr; ++entry) {
     const bool replaced =
         std::ranges::any_of(replacements, [&](const std::string& ours) { return name_of(ours) == name_of(*entry); });
     if (!replaced) result.emplace_back(*entry);

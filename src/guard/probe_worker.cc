@@ -52,6 +52,14 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+// What a loader or a driver complained of before the program was up, in a length for one line of a log.
+std::string last_line_of(std::string_view output) {
+  constexpr std::size_t k_longest = 200;
+  while (output.ends_with('\n')) output.remove_suffix(1);
+  const std::size_t begin = output.rfind('\n');  // npos + 1 is 0: the whole
+  return printable(output.substr(begin + 1, k_longest));
+}
+
 // The one child, and the conversation with it. One caller at a time.
 class Worker {
  public:
@@ -133,6 +141,8 @@ bool Worker::start(const SubprocessCommand& command, milliseconds start_deadline
   bury(closed ? Ending::closed : Ending::overdue, result);
   result.detail = closed ? fmt::format("no child could be started: {} before it was ready", result.reason())
                          : fmt::format("no child could be started: not ready within {} ms", start_deadline.count());
+  const std::string said = last_line_of(result.last_output);
+  if (!said.empty()) result.detail += " (it said: " + said + ")";
   result.verdict = Verdict::refused;
   return false;
 }

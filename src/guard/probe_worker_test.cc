@@ -161,7 +161,8 @@ TEST(ProbeWorker, AStartThatFailsAccusesNobody) {
   EXPECT_EQ(missing.starts(), 0);
   ProbeWorker broken({{"/bin/sh", "-c", "echo 'no GPU' >&2; exit 1"}, {}});
   const ProbeResult result = broken.try_one("x", k_ample);
-  EXPECT_EQ(result.reason(), "refused: no child could be started: exited with status 1 before it was ready");
+  EXPECT_EQ(result.reason(),
+            "refused: no child could be started: exited with status 1 before it was ready (it said: no GPU)");
   EXPECT_EQ(result.last_output, "no GPU\n");
   ProbeWorker slow({{"/bin/sleep", "100"}, {}}, milliseconds(100));
   EXPECT_EQ(slow.try_one("x", k_ample).reason(), "refused: no child could be started: not ready within 100 ms");

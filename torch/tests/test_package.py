@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import tempfile
 import threading
 import unittest
 import warnings
@@ -107,6 +108,29 @@ class SwitchTest(PackageTest):
         )
         run = support.run_python(program, CONVOY_STRATEGY="cpu")
         self.assertEqual(run.stdout, "['cpu'] ['cpu'] ['vendor'] ['vendor']\n", run.stderr)
+
+    def test_misspelt_variables_are_told(self):
+        program = "import convoy, torch; convoy.enable(); torch.conv1d(torch.ones(1, 1, 5), torch.ones(1, 1, 3))"
+        run = support.run_python(program, CONVOY_STRATEGIE="cpu", CONVOY_LOG_LEVEL="warning")
+        self.assertIn("did you mean CONVOY_STRATEGY", run.stderr)
+
+    def test_children_have_the_environment(self):
+        """An interpreter has an `environ` of its own, which the library must find for its children."""
+        with tempfile.TemporaryDirectory() as folder:
+            seen, probe = os.path.join(folder, "seen"), os.path.join(folder, "probe")
+            with open(probe, "w") as file:
+                file.write(f"#!/bin/sh\nprintf %s \"$FROM_PYTHON\" > '{seen}'\nexit 1\n")
+            os.chmod(probe, 0o755)
+            program = (
+                "import os; os.environ['FROM_PYTHON'] = 'set late'\n"
+                "import convoy, torch\n"
+                f"convoy.enable(fault='torch:hang', probe={probe!r}, cache_dir={folder!r})\n"
+                "torch.nn.functional.conv1d(torch.ones(1, 1, 5), torch.ones(1, 1, 3))\n"
+            )
+            run = support.run_python(program)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            with open(seen) as file:
+                self.assertEqual(file.read(), "set late")
 
     def test_what_is_not_accepted_is_named(self):
         convoy.enable(strategy="cpu")
