@@ -59,6 +59,8 @@ constexpr SettingRow k_rows[] = {
      "Folders with read-only databases under the user's, strongest first, separated by colons."},
     {"miopen_library", "CONVOY_MIOPEN_LIBRARY", path, "", "", 0, 0,
      "The MIOpen that the tier vendor uses on AMD GPUs; empty takes the one that the program has loaded, else the system's."},
+    {"rules", "CONVOY_RULES", path, "", "", 0, 0,
+     "A further file of device rules (docs/rules.md), above /etc/convoy/rules.json and ~/.config/convoy/rules.json."},
     {"kernel_cache_limit", "CONVOY_KERNEL_CACHE_LIMIT", bytes, "1073741824", "", 0, k_any,
      "Bytes of compiled kernels that cache.db may hold; the least recently used go first, 0 keeps none."},
     {"forgiveness_days", "CONVOY_FORGIVENESS_DAYS", integer, "30", "", 0, 36'500,
@@ -127,11 +129,11 @@ bool is_read_elsewhere(std::string_view name) {
   return name.starts_with("CONVOY_SIM_") || name.starts_with("CONVOY_TORCH_") || name == "CONVOY_STATISTICS_DIR";
 }
 
-std::string user_file() {
+std::string user_folder() {
   const std::string folder = Settings::environment("XDG_CONFIG_HOME");
-  if (folder.starts_with('/')) return folder + "/convoy/convoy.conf";
+  if (folder.starts_with('/')) return folder + "/convoy";
   const std::string home = Settings::environment("HOME");
-  return home.starts_with('/') ? home + "/.config/convoy/convoy.conf" : "";
+  return home.starts_with('/') ? home + "/.config/convoy" : "";
 }
 
 }  // namespace
@@ -154,6 +156,12 @@ std::string_view to_string(Origin origin) {
 std::string Settings::environment(std::string_view name) {
   const char* value = ::secure_getenv(std::string(name).c_str());
   return value == nullptr ? "" : value;
+}
+
+std::vector<std::string> Settings::configuration_folders() {
+  std::vector<std::string> folders{"/etc/convoy"};
+  if (std::string folder = user_folder(); !folder.empty()) folders.push_back(std::move(folder));
+  return folders;
 }
 
 std::vector<std::pair<std::string, std::string>> Settings::environment_with(
@@ -180,7 +188,8 @@ Settings::Settings() {
 Settings Settings::load() {
   Settings settings;
   settings.load_file("/etc/convoy/convoy.conf", Origin::system_file);
-  if (const std::string file = user_file(); !file.empty()) settings.load_file(file, Origin::user_file);
+  if (const std::string folder = user_folder(); !folder.empty())
+    settings.load_file(folder + "/convoy.conf", Origin::user_file);
   settings.load_environment();
   return settings;
 }

@@ -69,6 +69,8 @@ class Settings {
   // when unset, and in programs that run with somebody else's rights (setuid), whose environment is not
   // theirs to trust.
   static std::string environment(std::string_view name);
+  // Where configuration files are read from, the weakest first: /etc/convoy and the user's own.
+  static std::vector<std::string> configuration_folders();
   // All variables whose name begins with one of `prefixes`, empty ones too, as (name, value) by name; none where the above
   // is empty for want of trust.
   static std::vector<std::pair<std::string, std::string>> environment_with(std::span<const std::string_view> prefixes);

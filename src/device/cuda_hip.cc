@@ -218,6 +218,7 @@ Result<void> GpuDevice::read_info(const std::string& name) {
   info_.real_architecture =
       api.kind == DeviceKind::hip ? real_architecture_of(api, gpu_.device, info_.architecture) : "";
   const VersionFacts versions = versions_of(api);
+  if (api.kind == DeviceKind::hip) info_.pci_id = pci_id_of(api, gpu_.device);
   // A simulated card's verdicts are not a real one's.
   const bool simulated = name.substr(0, 4) == "sim:";
   info_.driver = simulated ? "Convoy's simulator" : versions.driver;

@@ -33,6 +33,7 @@ struct DeviceInfo {
   // GPUs and OpenCL devices; empty or 0 on the host processor and where the runtime does not say.
   std::string architecture;       // what kernels are compiled for: "gfx1010", "sm_90"
   std::string real_architecture;  // of the silicon, where HSA_OVERRIDE_GFX_VERSION makes it pretend to be another
+  std::string pci_id;             // vendor and device, "1002:731f"; HIP devices only
   std::string driver, runtime, compiler;
   int compute_units = 0;
   int warp_size = 0;              // threads in lockstep

@@ -91,10 +91,24 @@ int attribute_of(const GpuApi& api, int attribute, int device) {
   return value > 0 && value <= k_most ? value : 0;
 }
 
+constexpr int k_bus = 67, k_slot = 68, k_domain = 69;  // hipDeviceAttributePci...
+
+std::string pci_id_of(const GpuApi& api, int device, const std::string& devices) {
+  // Bus 0 holds the processor's own devices: that is a runtime which does not say.
+  if (attribute_of(api, k_bus, device) == 0) return {};
+  const std::string folder = fmt::format("{}/{:04x}:{:02x}:{:02x}.0/", devices, attribute_of(api, k_domain, device),
+                                         attribute_of(api, k_bus, device), attribute_of(api, k_slot, device));
+  const std::string vendor = first_line((folder + "vendor").c_str()), number = first_line((folder + "device").c_str());
+  constexpr std::size_t k_length = 6;  // "0x1002"
+  if (vendor.size() != k_length || number.size() != k_length) return {};
+  return vendor.substr(2) + ":" + number.substr(2);
+}
+
 std::string real_architecture_of(const GpuApi& api, int device, std::string_view pretended,
                                  const std::string& topology) {
-  if (Settings::environment("HSA_OVERRIDE_GFX_VERSION").empty()) return {};
-  constexpr int k_bus = 67, k_slot = 68, k_domain = 69;  // hipDeviceAttributePci...
+  // For all cards, or HSA_OVERRIDE_GFX_VERSION_<node> for one.
+  constexpr std::string_view k_override = "HSA_OVERRIDE_GFX_VERSION";
+  if (Settings::environment_with({&k_override, 1}).empty()) return {};
   const std::int64_t version = target_version_of(topology, attribute_of(api, k_domain, device),
                                                  attribute_of(api, k_bus, device), attribute_of(api, k_slot, device));
   if (version == 0) return {};

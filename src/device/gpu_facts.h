@@ -20,6 +20,9 @@ int attribute_of(const GpuApi& api, int attribute, int device);
 std::string real_architecture_of(const GpuApi& api, int device, std::string_view pretended,
                                  const std::string& topology = "/sys/class/kfd/kfd/topology/nodes");
 
+// Vendor and device of its place on the PCI bus, "1002:731f"; empty where `devices` does not have it.
+std::string pci_id_of(const GpuApi& api, int device, const std::string& devices = "/sys/bus/pci/devices");
+
 struct VersionFacts {
   std::string driver;   // of the kernel's module
   std::string runtime;  // "HIP 5.2.21153", "CUDA 13.0"

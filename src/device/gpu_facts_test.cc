@@ -108,5 +108,19 @@ TEST(GpuFacts, an_override_is_seen_by_the_cards_place) {
   EXPECT_EQ(real_architecture_of(at_bus(3), 0, "gfx1030", folder.path() + "/none"), "");
 }
 
+TEST(GpuFacts, numbers_on_the_bus) {
+  const TestFolder folder;
+  folder.write("0000:03:00.0/vendor", "0x1002\n");
+  folder.write("0000:03:00.0/device", "0x731f\n");
+  folder.write("0000:04:00.0/vendor", "0x1002\n");
+  folder.write("0000:00:00.0/vendor", "0x8086\n");
+  folder.write("0000:00:00.0/device", "0x1234\n");
+  const auto at_bus = [](int bus) { return api_of(DeviceKind::hip, {.attributes = {{67, bus}, {68, 0}, {69, 0}}}); };
+  EXPECT_EQ(pci_id_of(at_bus(3), 0, folder.path()), "1002:731f");
+  EXPECT_EQ(pci_id_of(at_bus(4), 0, folder.path()), "") << "half of it";
+  EXPECT_EQ(pci_id_of(at_bus(5), 0, folder.path()), "") << "no such card";
+  EXPECT_EQ(pci_id_of(at_bus(0), 0, folder.path()), "") << "a runtime that does not say";
+}
+
 }  // namespace
 }  // namespace convoy

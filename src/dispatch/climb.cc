@@ -366,6 +366,7 @@ StepReport Climb::take(const Step& step, const Candidate& candidate) {
   } else {
     report = in_child ? try_in_child(candidate) : run_here(candidate);
   }
+  if (report.outcome == Outcome::passed && report.reason.empty()) report.reason = facts.note;
   log(LogLevel::info, "{}: {} ({}{}) {} after {:.1f} ms{}{}", problem_.to_string(), facts.solver,
       to_string(candidate.tier), in_child ? ", in a child" : "", to_string(report.outcome), report.milliseconds,
       report.reason.empty() ? "" : ": ", report.reason);
@@ -395,7 +396,7 @@ bool Climb::searches_on(const Selection& selection, std::size_t next) const {
   const auto unmeasured = [this](const Candidate& one) {
     return competes(one.tier) && !one.suspect && (facts_[one.fact].measured_ms <= 0 || !policy_.use_find_records);
   };
-  const bool held_competes = competes(selection.order[held_].tier);
+  const bool held_competes = competes(selection.order[held_].tier) && !facts_[selection.order[held_].fact].first;
   return held_competes && held_report_.run_ms < k_too_long_ms &&
          std::any_of(selection.order.begin() + static_cast<std::ptrdiff_t>(next), selection.order.end(), unmeasured);
 }

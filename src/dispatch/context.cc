@@ -12,8 +12,13 @@
 
 namespace convoy {
 
-DispatchContext::DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store)
-    : policy_(std::move(policy)), device_(std::move(device)), store_(std::move(store)), kernel_cache_(*store_) {
+DispatchContext::DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store,
+                                 DeviceRules rules)
+    : policy_(std::move(policy)),
+      rules_(std::move(rules)),
+      device_(std::move(device)),
+      store_(std::move(store)),
+      kernel_cache_(*store_) {
   device_->programs().set_cache(&kernel_cache_);
 }
 

@@ -11,6 +11,7 @@
 
 #include "dispatch/kernel_cache.h"
 #include "dispatch/policy.h"
+#include "dispatch/rules.h"
 #include "guard/probe_worker.h"
 #include "guard/watchdog.h"
 #include "solvers/solver.h"
@@ -20,9 +21,10 @@ namespace convoy {
 
 class DispatchContext {
  public:
-  DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store);
+  DispatchContext(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store, DeviceRules rules = {});
 
   const Policy& policy() const { return policy_; }
+  const DeviceRules& rules() const { return rules_; }
   Device& device() const { return *device_; }
   bool on_host() const { return device_->info().kind == DeviceKind::cpu; }
   Store& store() const { return *store_; }
@@ -58,6 +60,7 @@ class DispatchContext {
 
  private:
   Policy policy_;
+  const DeviceRules rules_;
   std::atomic<std::int64_t> untuned_{0};
   std::unique_ptr<Device> device_;
   std::unique_ptr<Store> store_;

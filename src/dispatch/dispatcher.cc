@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/dynlib.h"
+#include "base/log.h"
 
 namespace convoy {
 
@@ -23,11 +24,16 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::create(const Settings& settings,
     policy.find = FindMode::immediate;
     config = {};
   }
-  return std::make_unique<Dispatcher>(std::move(policy), std::move(device), Store::open(config));
+  const RuleSet rules = load_rules(settings);
+  for (const std::string& problem : rules.problems) log_once(LogLevel::warning, problem);
+  DeviceRules here = DeviceRules::of(rules, device->info());
+  here.apply_to(policy, settings.origin("strategy") != Origin::built_in);
+  return std::make_unique<Dispatcher>(std::move(policy), std::move(device), Store::open(config), std::move(here));
 }
 
-Dispatcher::Dispatcher(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store)
-    : context_(std::make_shared<DispatchContext>(std::move(policy), std::move(device), std::move(store))) {}
+Dispatcher::Dispatcher(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store, DeviceRules rules)
+    : context_(std::make_shared<DispatchContext>(std::move(policy), std::move(device), std::move(store),
+                                                 std::move(rules))) {}
 
 Result<std::shared_ptr<Convolution>> Dispatcher::convolution(const Problem& problem) {
   {

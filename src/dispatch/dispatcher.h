@@ -18,7 +18,7 @@ class Dispatcher {
   static Result<std::unique_ptr<Dispatcher>> create(const Settings& settings, std::string_view device,
                                                     const std::function<void(Policy&)>& adjust = nullptr);
   // The same with a policy that the caller has finished; `store` comes from Store::open().
-  Dispatcher(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store);
+  Dispatcher(Policy policy, std::unique_ptr<Device> device, std::unique_ptr<Store> store, DeviceRules rules = {});
 
   // The convolution for this problem, made at the first call. Thread-safe; one hash look-up afterwards.
   // An Error when the problem is not valid.

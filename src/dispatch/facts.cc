@@ -55,6 +55,10 @@ CandidateFacts facts_of(DispatchContext& context, const Solver& solver, const Fa
   if (std::find(question.struck_off.begin(), question.struck_off.end(), facts.solver) != question.struck_off.end()) {
     facts.refusal = "failed earlier in this process";
   }
+  const DeviceRules& rules = context.rules();
+  if (facts.refusal.empty()) facts.refusal = rules.refusal_of(facts.solver, facts.tier, question.problem);
+  facts.first = rules.puts_first(facts.solver, facts.tier, question.problem);
+  facts.note = rules.note_on(facts.solver, facts.tier, question.problem);
   if (external != nullptr && question.tensors.context == nullptr)
     facts.refusal = "computes calls of its own caller only";
   if (facts.tier == Tier::reference || !facts.refusal.empty()) return facts;

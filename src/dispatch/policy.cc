@@ -8,7 +8,7 @@ namespace convoy {
 namespace {
 
 template <typename Value, std::size_t Count>
-Value pick(const std::string& text, const std::array<std::pair<std::string_view, Value>, Count>& names) {
+Value pick(std::string_view text, const std::array<std::pair<std::string_view, Value>, Count>& names) {
   for (const auto& [name, value] : names) {
     if (name == text) return value;
   }
@@ -61,6 +61,16 @@ void apply_find_mode(const Settings& settings, Policy& policy) {
 }
 
 }  // namespace
+
+std::vector<std::string> strategy_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, strategy] : k_strategies) names.emplace_back(name);
+  return names;
+}
+
+Strategy strategy_named(std::string_view name) {
+  return pick(name, k_strategies);
+}
 
 Result<Policy> policy_from(const Settings& settings) {
   Policy policy;

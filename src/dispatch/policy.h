@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/settings.h"
 #include "dispatch/fault.h"
@@ -26,6 +28,8 @@ enum class TrialMode { automatic, always, never };
 
 struct Policy {
   Strategy strategy = Strategy::automatic;
+  std::string strategy_rule;        // the device rule that chose it; empty: the user or nobody did
+  AlgorithmSet vendor_without = 0;  // that device rules forbid the vendor's library
   std::int64_t size_threshold = 42;
   FindMode find = FindMode::dynamic_hybrid;
   bool use_find_records = true;   // of earlier processes
@@ -45,6 +49,9 @@ struct Policy {
   std::string probe;                 // program started for trials; empty: found beside the library
   bool disabled = false;             // first candidate only: no trials, no find, no checks, no store
 };
+
+std::vector<std::string> strategy_names();
+Strategy strategy_named(std::string_view name);  // automatic for names that are none
 
 // An Error names the setting that cannot be used (a malformed fault, say).
 Result<Policy> policy_from(const Settings& settings);

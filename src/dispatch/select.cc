@@ -11,6 +11,12 @@
 namespace convoy {
 namespace {
 
+// "strategy cpu", and whose wish that is where it is not the user's.
+std::string strategy_text(const Policy& policy, std::string_view name) {
+  return policy.strategy_rule.empty() ? fmt::format("strategy {}", name)
+                                      : fmt::format("strategy {} by rule {}", name, policy.strategy_rule);
+}
+
 std::int64_t largest_size(const Problem& problem) {
   return *std::max_element(problem.in.begin(), problem.in.begin() + problem.rank);
 }
@@ -24,15 +30,15 @@ std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, c
     case Strategy::gemm: return std::nullopt;
     case Strategy::selective:
       if (tier == Tier::vendor && largest_size(problem) > policy.size_threshold) {
-        return fmt::format("strategy selective: size {} is above the threshold {}", largest_size(problem),
-                           policy.size_threshold);
+        return fmt::format("{}: size {} is above the threshold {}", strategy_text(policy, "selective"),
+                           largest_size(problem), policy.size_threshold);
       }
       return std::nullopt;
     case Strategy::cpu:
       if (tier == Tier::cpu || tier == Tier::reference) return std::nullopt;
-      return "strategy cpu";
+      return strategy_text(policy, "cpu");
     case Strategy::vendor:
-      if (tier == Tier::own || tier == Tier::generic) return "strategy vendor";
+      if (tier == Tier::own || tier == Tier::generic) return strategy_text(policy, "vendor");
       return std::nullopt;
   }
   return std::nullopt;
@@ -42,11 +48,10 @@ std::optional<std::string> strategy_refusal(Tier tier, const Problem& problem, c
 AlgorithmSet allowed_for(Tier tier, const Policy& policy) {
   if (tier == Tier::reference) return k_all_algorithms;
   if (tier != Tier::vendor) return policy.allowed;
-  if (policy.strategy == Strategy::gemm) return policy.allowed & static_cast<AlgorithmSet>(Algorithm::gemm);
-  if (policy.strategy == Strategy::implicit_gemm) {
-    return policy.allowed & static_cast<AlgorithmSet>(Algorithm::implicit_gemm);
-  }
-  return policy.allowed;
+  const AlgorithmSet allowed = policy.allowed & ~policy.vendor_without;
+  if (policy.strategy == Strategy::gemm) return allowed & static_cast<AlgorithmSet>(Algorithm::gemm);
+  if (policy.strategy == Strategy::implicit_gemm) return allowed & static_cast<AlgorithmSet>(Algorithm::implicit_gemm);
+  return allowed;
 }
 
 namespace {
@@ -120,6 +125,8 @@ Selection select(const Problem& problem, std::span<const CandidateFacts> facts, 
   std::stable_sort(selection.order.begin(), selection.order.end(),
                    [](const Candidate& a, const Candidate& b) { return a.tier < b.tier; });
   sort_measured(facts, selection.order);
+  std::stable_partition(selection.order.begin(), selection.order.end(),
+                        [facts](const Candidate& one) { return facts[one.fact].first; });
   return selection;
 }
 

@@ -33,6 +33,8 @@ struct CandidateFacts {
   bool trusted = false;        // brought along by the caller, and no child can stand in for it
   bool survivable = false;     // brought along, too: where no child has anything to say of it, it may run here untried
   double measured_ms = 0;      // by an earlier search; 0: none
+  std::string note;            // how device rules have changed its way; told when it serves
+  bool first = false;          // a device rule puts it before all others, whatever was measured
 };
 
 struct Candidate {
