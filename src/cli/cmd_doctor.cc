@@ -10,7 +10,8 @@
 #include "base/counted.h"
 #include "cli/command.h"
 #include "cli/examine.h"
-#include "device/rooted_files.h"
+#include "cli/this_machine.h"
+#include "dispatch/rules.h"
 #include "problem/printable.h"
 
 namespace convoy {
@@ -23,40 +24,6 @@ struct Report {
   std::vector<PlacedVariable> variables;
   Detection detection;
 };
-
-VariableSet process_variables() {
-  VariableSet variables;
-  for (auto& [name, value] : Settings::environment_with(environment_families())) variables.emplace(name, value);
-  return variables;
-}
-
-// A value of a folder's variable, or what stands in for it where there is none.
-std::string folder_or(const VariableSet& variables, std::string_view name, const std::string& otherwise) {
-  const auto found = variables.find(name);
-  return found != variables.end() && found->second.starts_with('/') ? found->second : otherwise;
-}
-
-// The Python of an active virtual environment keeps its packages below lib/python3.11 or the like.
-void add_virtual_environment(const std::string& root, DetectOptions& options) {
-  const std::string folder = Settings::environment("VIRTUAL_ENV");
-  if (!folder.starts_with('/')) return;
-  for (const std::string& name : RootedFiles(root).list(folder + "/lib")) {
-    if (name.starts_with("python"))
-      options.site_packages.push_back(fmt::format("{}/lib/{}/site-packages", folder, name));
-  }
-}
-
-DetectOptions places_to_look(const std::string& root, const std::string& home, const VariableSet& variables) {
-  DetectOptions options;
-  add_virtual_environment(root, options);
-  if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
-    options.conda_prefixes.push_back(conda);
-  }
-  if (!home.starts_with('/')) return options;
-  options.user_folders = {folder_or(variables, "MIOPEN_USER_DB_PATH", home + "/.config/miopen"),
-                          folder_or(variables, "MIOPEN_CUSTOM_CACHE_DIR", home + "/.cache/miopen")};
-  return options;
-}
 
 Report examine(const std::string& root, const std::string& site_packages, const Settings& settings) {
   const std::string home = Settings::environment("HOME");
@@ -71,6 +38,7 @@ Report examine(const std::string& root, const std::string& site_packages, const 
   report.detection = detect(root, options);
   add(examine_machine(report.detection, report.variables));
   add(examine_leftovers(root, home));
+  add(examine_rules(report.detection, load_rules(settings), {root, process, settings.text("strategy"), true}));
   // An image has no share in the caller's folder.
   if (root.empty()) add(examine_own(settings));
   sort_findings(report.findings);
@@ -189,9 +157,7 @@ void add_doctor_command(CLI::App& app, CommandContext& context) {
       "  env -i convoy doctor --root /mnt/image   files of an image alone\n"
       "  convoy doctor --json | jq '.findings[] | select(.severity == \"broken\")'");
   command->callback([&context, options] {
-    std::string root = options->root;
-    while (root.ends_with('/')) root.pop_back();
-    const Report report = examine(root, options->site_packages, context.settings);
+    const Report report = examine(root_of(options->root), options->site_packages, context.settings);
     options->json ? print_json(report) : print_text(report);
     context.exit_code = exit_status_of(report.findings);
   });

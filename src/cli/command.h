@@ -19,6 +19,7 @@ void add_db_command(CLI::App& app, CommandContext& context);
 void add_doctor_command(CLI::App& app, CommandContext& context);
 void add_devices_command(CLI::App& app, CommandContext& context);
 void add_settings_command(CLI::App& app, CommandContext& context);
+void add_env_command(CLI::App& app, CommandContext& context);
 void add_exec_command(CLI::App& app, CommandContext& context);
 void add_report_command(CLI::App& app, CommandContext& context);
 void add_probe_command(CLI::App& app, CommandContext& context);

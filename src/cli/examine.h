@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/settings.h"
+#include "cli/advice.h"
 #include "cli/environment_rules.h"
 #include "cli/finding.h"
 #include "device/detect.h"
@@ -32,6 +33,9 @@ std::vector<Finding> examine_leftovers(const std::string& root, const std::strin
 
 // GPUs and libraries, and names that GPUs are told to pretend (HSA_OVERRIDE_GFX_VERSION in `variables`).
 std::vector<Finding> examine_machine(const Detection& detection, const std::vector<PlacedVariable>& variables);
+
+// Rules that hold here, and the variables that they and the strategy would set.
+std::vector<Finding> examine_rules(const Detection& detection, const RuleSet& rules, const AdviceQuestion& question);
 
 // Convoy's own settings and folder.
 std::vector<Finding> examine_own(const Settings& settings);

@@ -1,7 +1,5 @@
 // What detection found, as findings: cards that cannot be used and why, cards that pretend, databases that are not there.
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,12 +8,11 @@
 #include <fmt/format.h>
 
 #include "cli/examine.h"
+#include "cli/pretence.h"
 #include "problem/printable.h"
 
 namespace convoy {
 namespace {
-
-constexpr std::string_view k_override = "HSA_OVERRIDE_GFX_VERSION";
 
 struct LackText {
   GpuLack kind;
@@ -68,50 +65,13 @@ void add_lacks(const DetectedGpu& gpu, std::vector<Finding>& findings) {
 
 // --- pretending ---
 
-struct Target {
-  int major = 0, minor = 0;
-  std::string name;  // "gfx1030"
-};
-
-// "10.3.0" as HSA_OVERRIDE_GFX_VERSION has it.
-std::optional<Target> target_of(std::string_view version) {
-  std::array<int, 3> numbers{};
-  for (int& number : numbers) {
-    const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-    if (error != std::errc{} || number < 0 || number > 99) return std::nullopt;
-    version.remove_prefix(static_cast<std::size_t>(end - version.data()));
-    if (&number == &numbers.back()) break;
-    if (!version.starts_with('.')) return std::nullopt;
-    version.remove_prefix(1);
-  }
-  if (!version.empty()) return std::nullopt;
-  return Target{numbers[0], numbers[1], fmt::format("gfx{}{:x}{:x}", numbers[0], numbers[1], numbers[2])};
-}
-
-// "gfx90a": the last two letters are minor and stepping.
-std::optional<Target> target_of_name(const std::string& name) {
-  constexpr std::size_t k_prefix = 3;
-  if (!name.starts_with("gfx") || name.size() < k_prefix + 3) return std::nullopt;
-  Target target{0, 0, name};
-  const char* end = name.data() + name.size() - 2;
-  const auto [rest, error] = std::from_chars(name.data() + k_prefix, end, target.major);
-  if (error != std::errc{} || rest != end || *end < '0' || *end > '9') return std::nullopt;
-  target.minor = *end - '0';
-  return target;
-}
-
-bool concerns(const PlacedVariable& variable, const DetectedGpu& gpu) {
-  if (variable.name == k_override) return true;
-  return gpu.kfd_node >= 0 && variable.name == fmt::format("{}_{}", k_override, gpu.kfd_node);
-}
-
 std::string joined(const std::vector<std::string>& places) {
   return fmt::format("{}", fmt::join(places, "; "));
 }
 
 void add_pretence(const DetectedGpu& gpu, const PlacedVariable& variable, std::vector<Finding>& findings) {
   const auto real = target_of_name(gpu.architecture);
-  const auto pretended = target_of(variable.value);
+  const auto pretended = target_of_version(variable.value);
   if (!real || !pretended) return;
   const std::string what = fmt::format("{}={}: {}", variable.name, printable(variable.value), name_of_gpu(gpu));
   if (real->major != pretended->major || real->minor != pretended->minor) {
@@ -143,7 +103,7 @@ constexpr std::string_view k_with_databases[] = {"gfx900", "gfx906", "gfx908", "
 // MIOpen asks for the files of the card that it is told of.
 std::string architecture_seen(const DetectedGpu& gpu, const std::vector<PlacedVariable>& variables) {
   for (const PlacedVariable& variable : variables) {
-    const auto pretended = concerns(variable, gpu) ? target_of(variable.value) : std::nullopt;
+    const auto pretended = concerns_pretence(variable.name, gpu) ? target_of_version(variable.value) : std::nullopt;
     if (pretended) return pretended->name;
   }
   return gpu.architecture;
@@ -233,7 +193,7 @@ std::vector<Finding> examine_machine(const Detection& detection, const std::vect
   for (const DetectedGpu& gpu : detection.gpus) {
     add_lacks(gpu, findings);
     for (const PlacedVariable& variable : variables) {
-      if (concerns(variable, gpu)) add_pretence(gpu, variable, findings);
+      if (concerns_pretence(variable.name, gpu)) add_pretence(gpu, variable, findings);
     }
   }
   add_libraries(detection, variables, findings);

@@ -80,6 +80,9 @@ void read_environment(const JsonPlace& place, std::vector<RuleSetting>& settings
   static const std::regex form("(MIOPEN|HSA|HIP|ROCR|AMD|GPU|PYTORCH|CONVOY)_[A-Z0-9_]{1,100}");
   place.each_member([&settings](const std::string& name, const JsonPlace& member) {
     const std::string value = member.text(200);
+    // No letter that any shell or service manager reads as something else.
+    static const std::regex plain("[A-Za-z0-9_.,:=+-]*");
+    if (!std::regex_match(value, plain)) member.complain("may have letters, digits and _.,:=+- only");
     if (!std::regex_match(name, form)) member.complain("must be a variable of MIOpen, ROCm, PyTorch or Convoy");
     const bool loads = name.find("LIBRARY") != std::string::npos || name.find("PROBE") != std::string::npos ||
                        name.find("TOOLS") != std::string::npos || name.find("PATH") != std::string::npos;

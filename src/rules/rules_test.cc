@@ -97,6 +97,8 @@ TEST(RuleSchema, WhatIsWrongIsNamedWithItsPlace) {
        "f.json: rules[0] (one): then: without, strategy and environment belong to a machine"},
       {rule_with("{}", R"({"environment": {"LD_PRELOAD": "/tmp/x.so"}})", "{}"),
        "f.json: rules[0] (one): then.environment.LD_PRELOAD: must be a variable of"},
+      {rule_with("{}", R"({"environment": {"MIOPEN_X": "a b"}})", "{}"),
+       "f.json: rules[0] (one): then.environment.MIOPEN_X: may have letters, digits and"},
       {rule_with("{}", R"({"environment": {"HSA_TOOLS_LIB": "x.so"}})", "{}"),
        "f.json: rules[0] (one): then.environment.HSA_TOOLS_LIB: rules set no variables that name files"},
   };

@@ -1,0 +1,177 @@
+// Implementation of advice.h.
+#include "cli/advice.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/pretence.h"
+#include "device/rooted_files.h"
+
+namespace convoy {
+namespace {
+
+constexpr std::uint16_t k_amd = 0x1002;
+constexpr const char* k_switches_source = "https://github.com/ROCm/MIOpen/issues/693";
+
+// Cards that ROCm has or is about to have: early in boot the driver is not there yet. One that another driver holds is not ROCm's.
+bool is_for_rocm(const DetectedGpu& gpu) {
+  const auto is_other = [](const Lack& lack) { return lack.kind == GpuLack::other_driver; };
+  return gpu.vendor == k_amd && std::ranges::none_of(gpu.lacks, is_other);
+}
+
+std::string pretended_by(const DetectedGpu& gpu, const VariableSet& variables) {
+  for (const auto& [name, value] : variables) {
+    const auto target = concerns_pretence(name, gpu) ? target_of_version(value) : std::nullopt;
+    if (target) return target->name;
+  }
+  return "";
+}
+
+// Files of rocBLAS are called by the architectures that they are for. "yes", "no", or "" where there is no rocBLAS.
+std::string rocblas_knows(const std::string& architecture, const Detection& detection, const std::string& root) {
+  RootedFiles files(root);
+  std::vector<std::string> folders{"/usr/lib/x86_64-linux-gnu/rocblas/library"};
+  for (const RocmInstall& one : detection.rocm) folders.push_back(one.path + "/lib/rocblas/library");
+  for (const DetectedLibrary& one : detection.libraries)
+    folders.push_back(parent_folder(one.path) + "/rocblas/library");
+  bool any = false;
+  for (const std::string& folder : folders) {
+    for (const std::string& name : files.list(folder)) {
+      any = true;
+      // gfx103 must not find gfx1030.
+      const std::size_t at = name.find(architecture);
+      const std::size_t end = at + architecture.size();
+      if (at != std::string::npos && (end == name.size() || std::isxdigit(static_cast<unsigned char>(name[end])) == 0))
+        return "yes";
+    }
+  }
+  return any ? "no" : "";
+}
+
+std::string miopen_version(const Detection& detection) {
+  const auto found = std::ranges::find(detection.libraries, "libMIOpen", &DetectedLibrary::name);
+  return found == detection.libraries.end() ? "" : "miopen " + found->version;
+}
+
+class Adviser {
+ public:
+  Adviser(const Detection& detection, const AdviceQuestion& question) : detection_(detection), question_(question) {
+    std::ranges::copy_if(detection.gpus, std::back_inserter(gpus_), is_for_rocm);
+  }
+
+  std::vector<AdvisedSetting> by(const RuleSet& rules) {
+    for (const DetectedGpu& gpu : gpus_) add_rules(gpu, rules);
+    if (!gpus_.empty()) add_strategy();
+    return std::move(advice_);
+  }
+
+ private:
+  void add(AdvisedSetting setting) {
+    if (std::ranges::find(advice_, setting.name, &AdvisedSetting::name) != advice_.end()) return;
+    const auto present = question_.variables.find(setting.name);
+    if (present != question_.variables.end() && present->second != setting.value) setting.kept = present->second;
+    advice_.push_back(std::move(setting));
+  }
+
+  // Advice to pretend must not vanish by being followed: rules that give it see the card as it is, the others as it pretends to be.
+  void add_rules(const DetectedGpu& gpu, const RuleSet& rules) {
+    const auto machine_with = [&](std::string pretends) {
+      RuleMachine machine = machine_of(gpu, detection_.driver, std::move(pretends), miopen_version(detection_));
+      if (!gpu.architecture.empty()) machine.rocblas = rocblas_knows(gpu.architecture, detection_, question_.root);
+      return machine;
+    };
+    const auto sets_pretence = [](const DeviceRule& rule) {
+      return std::ranges::find(rule.effects.environment, k_override_variable, &RuleSetting::name) !=
+             rule.effects.environment.end();
+    };
+    for (const DeviceRule& rule : rules.for_machine(machine_with(pretended_by(gpu, question_.variables))))
+      if (!sets_pretence(rule)) add_rule(gpu, rule);
+    for (const DeviceRule& rule : rules.for_machine(machine_with("")))
+      if (sets_pretence(rule)) add_rule(gpu, rule);
+  }
+
+  void add_rule(const DetectedGpu& gpu, const DeviceRule& rule) {
+    for (const RuleSetting& one : rule.effects.environment) {
+      const std::string name = one.name == k_override_variable ? override_for(gpu) : one.name;
+      if (name.empty()) continue;
+      add({name, one.value, fmt::format("{}: {}", name_of(gpu), rule.sentence), rule.id,
+           rule.sources.empty() ? "" : rule.sources.front(), ""});
+    }
+  }
+
+  // For this card alone where there are others: they must not pretend. "" where its number is not known.
+  std::string override_for(const DetectedGpu& gpu) const {
+    const auto is_another = [&gpu](const DetectedGpu& one) { return one.architecture != gpu.architecture; };
+    if (std::ranges::none_of(gpus_, is_another)) return std::string(k_override_variable);
+    return gpu.kfd_node < 0 ? "" : fmt::format("{}_{}", k_override_variable, gpu.kfd_node);
+  }
+
+  static std::string name_of(const DetectedGpu& gpu) {
+    return fmt::format("{} ({:04x}:{:04x})", gpu.architecture.empty() ? "GPU" : gpu.architecture, gpu.vendor,
+                       gpu.device);
+  }
+
+  void add_strategy() {
+    const std::string& strategy = question_.strategy;
+    if (strategy == "auto") return;
+    if (!question_.strategy_is_set)
+      add({"CONVOY_STRATEGY", strategy, "the strategy that was asked for, in programs with Convoy", "", "", ""});
+    if (strategy == "gemm" || strategy == "implicit_gemm") add_switches(strategy);
+  }
+
+  // MIOpen's switches take algorithms away and force none: 1 is what they are anyway.
+  void add_switches(const std::string& strategy) {
+    const std::pair<const char*, const char*> switches[] = {{"gemm", "GEMM"},
+                                                            {"direct", "DIRECT"},
+                                                            {"winograd", "WINOGRAD"},
+                                                            {"fft", "FFT"},
+                                                            {"implicit_gemm", "IMPLICIT_GEMM"}};
+    for (const auto& [algorithm, name] : switches) {
+      if (strategy == algorithm) continue;
+      add({fmt::format("MIOPEN_DEBUG_CONV_{}", name), "0",
+           fmt::format("strategy {} in programs without Convoy: MIOpen looks for no {} algorithm", strategy, algorithm),
+           "", "https://rocm.docs.amd.com/projects/MIOpen/en/latest/how-to/debug-log.html", ""});
+    }
+    if (has_find_records()) {
+      add({"MIOPEN_DEBUG_DISABLE_FIND_DB", "1",
+           "find records of MIOpen recommend algorithms although they are switched off", "", k_switches_source, ""});
+    }
+  }
+
+  bool has_find_records() const {
+    return std::ranges::any_of(detection_.libraries, [this](const DetectedLibrary& library) {
+      return library.name == "libMIOpen" && std::ranges::any_of(gpus_, [&](const DetectedGpu& gpu) {
+               const std::string pretended = pretended_by(gpu, question_.variables);
+               const std::string& seen = pretended.empty() ? gpu.architecture : pretended;
+               return !databases_for(library, seen, gpu.compute_units).finds.empty();
+             });
+    });
+  }
+
+  const Detection& detection_;
+  const AdviceQuestion& question_;
+  std::vector<DetectedGpu> gpus_;
+  std::vector<AdvisedSetting> advice_;
+};
+
+}  // namespace
+
+std::vector<DeviceRule> rules_here(const Detection& detection, const RuleSet& rules, const AdviceQuestion& question) {
+  std::vector<DeviceRule> found;
+  for (const DetectedGpu& gpu : detection.gpus) {
+    if (!is_for_rocm(gpu)) continue;
+    const std::string pretended = pretended_by(gpu, question.variables);
+    for (DeviceRule& rule :
+         rules.for_machine(machine_of(gpu, detection.driver, pretended, miopen_version(detection)))) {
+      if (std::ranges::find(found, rule.id, &DeviceRule::id) == found.end()) found.push_back(std::move(rule));
+    }
+  }
+  return found;
+}
+
+std::vector<AdvisedSetting> advise(const Detection& detection, const RuleSet& rules, const AdviceQuestion& question) {
+  return Adviser(detection, question).by(rules);
+}
+
+}  // namespace convoy

@@ -1,0 +1,53 @@
+// Implementation of this_machine.h.
+#include "cli/this_machine.h"
+
+#include <fmt/format.h>
+
+#include "base/settings.h"
+#include "device/rooted_files.h"
+
+namespace convoy {
+namespace {
+
+// A value of a folder's variable, or what stands in for it where there is none.
+std::string folder_or(const VariableSet& variables, std::string_view name, const std::string& otherwise) {
+  const auto found = variables.find(name);
+  return found != variables.end() && found->second.starts_with('/') ? found->second : otherwise;
+}
+
+// The Python of an active virtual environment keeps its packages below lib/python3.11 or the like.
+void add_virtual_environment(const std::string& root, DetectOptions& options) {
+  const std::string folder = Settings::environment("VIRTUAL_ENV");
+  if (!folder.starts_with('/')) return;
+  for (const std::string& name : RootedFiles(root).list(folder + "/lib")) {
+    if (name.starts_with("python"))
+      options.site_packages.push_back(fmt::format("{}/lib/{}/site-packages", folder, name));
+  }
+}
+
+}  // namespace
+
+VariableSet process_variables() {
+  VariableSet variables;
+  for (auto& [name, value] : Settings::environment_with(environment_families())) variables.emplace(name, value);
+  return variables;
+}
+
+DetectOptions places_to_look(const std::string& root, const std::string& home, const VariableSet& variables) {
+  DetectOptions options;
+  add_virtual_environment(root, options);
+  if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
+    options.conda_prefixes.push_back(conda);
+  }
+  if (!home.starts_with('/')) return options;
+  options.user_folders = {folder_or(variables, "MIOPEN_USER_DB_PATH", home + "/.config/miopen"),
+                          folder_or(variables, "MIOPEN_CUSTOM_CACHE_DIR", home + "/.cache/miopen")};
+  return options;
+}
+
+std::string root_of(std::string folder) {
+  while (folder.ends_with('/')) folder.pop_back();
+  return folder;
+}
+
+}  // namespace convoy
