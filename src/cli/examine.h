@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/settings.h"
+#include "cli/environment_places.h"
 #include "cli/environment_rules.h"
 #include "cli/finding.h"
 #include "device/detect.h"
@@ -24,8 +25,8 @@ struct EnvironmentReport {
   std::vector<PlacedVariable> variables;
   std::vector<Finding> findings;
 };
-// `process`: what this process was started with. Files are read below `folders.root`.
-EnvironmentReport examine_environment(const VariableSet& process, const FolderContext& folders);
+// `process`: what this process was started with.
+EnvironmentReport examine_environment(const VariableSet& process, const EnvironmentSearch& search);
 
 // What the scripts that circulate among owners of RDNA1 cards leave on a machine.
 std::vector<Finding> examine_leftovers(const std::string& root, const std::string& home);
