@@ -68,6 +68,7 @@ std::vector<Claim> claims(const TestFolder& folder) {
       {"system_db_missing", {{"MIOPEN_SYSTEM_DB_PATH", gone}}, {{"MIOPEN_SYSTEM_DB_PATH", here}}},
       {"log_flood", {{"MIOPEN_LOG_LEVEL", "5"}}, {{"MIOPEN_LOG_LEVEL", "4"}}},
       {"log_range", {{"MIOPEN_LOG_LEVEL", "debug"}}, {{"MIOPEN_LOG_LEVEL", "7"}}},
+      {"visible_devices_empty", {{"ROCR_VISIBLE_DEVICES", ""}}, {{"ROCR_VISIBLE_DEVICES", "0"}}},
       {"sdma_off", {{"HSA_ENABLE_SDMA", "0"}}, {{"HSA_ENABLE_SDMA", "1"}}},
       {"sdma_default", {{"HSA_ENABLE_SDMA", "1"}}, {{"HSA_ENABLE_SDMA", "0"}}},
       {"xnack_on", {{"HSA_XNACK", "1"}}, {{"HSA_XNACK", "0"}}},
