@@ -100,6 +100,9 @@ Report examine(const std::string& root, const DoctorOptions& options, const Sett
   if (!options.site_packages.empty()) places.site_packages.push_back(options.site_packages);
   report.detection = detect(root, places);
   add(examine_machine(report.detection, report.variables));
+  add(examine_visibility(report.detection, report.variables));
+  add(examine_driver_options(root));
+  add(examine_surroundings(root, report.detection.libraries, Settings::environment("LD_LIBRARY_PATH")));
   add(examine_leftovers(root, search.home));
   // An image has no share in the caller's folder.
   if (root.empty()) add(examine_own(settings));

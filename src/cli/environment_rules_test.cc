@@ -130,6 +130,17 @@ TEST(EnvironmentRules, EveryClaimHasASource) {
   }
 }
 
+TEST(EnvironmentRules, NamesOfLaterReleasesAreKnown) {
+  for (const char* name : {"MIOPEN_DEBUG_CONV_DIRECT_HIP_FWD", "MIOPEN_DEBUG_AMD_WINOGRAD_RAGE_RXS_F2X3",
+                           "HSA_ENABLE_SDMA_GANG", "HSA_NO_SCRATCH_THREAD_LIMITER"}) {
+    EXPECT_EQ(only_verdict(name, "1").rule, "effective") << name;
+  }
+}
+
+TEST(EnvironmentRules, AnInventedNameIsToldWithTheGuideThatHasIt) {
+  EXPECT_NE(only_verdict("HIP_FORCE_COARSE_GRAIN", "1").source.find("install_rocm57.sh"), std::string::npos);
+}
+
 // A rule for a name that is in no row would never speak.
 TEST(EnvironmentRules, EveryNameOfARuleExists) {
   const std::set<std::string_view> kinds = {"*", "switch_on", "switch_off", "invented"};

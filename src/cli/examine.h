@@ -34,6 +34,16 @@ std::vector<Finding> examine_leftovers(const std::string& root, const std::strin
 // GPUs and libraries, and names that GPUs are told to pretend (HSA_OVERRIDE_GFX_VERSION in `variables`).
 std::vector<Finding> examine_machine(const Detection& detection, const std::vector<PlacedVariable>& variables);
 
+// Which GPUs programs are offered: a processor's beside a card, and ROCR_VISIBLE_DEVICES that names absent ones.
+std::vector<Finding> examine_visibility(const Detection& detection, const std::vector<PlacedVariable>& variables);
+
+// Parameters of the driver that hurt computing, as they are and as files and the kernel's command line set them.
+std::vector<Finding> examine_driver_options(const std::string& root);
+
+// Libraries that could meet in one process (`library_path`: LD_LIBRARY_PATH), and a container's shared memory.
+std::vector<Finding> examine_surroundings(const std::string& root, const std::vector<DetectedLibrary>& libraries,
+                                          std::string_view library_path);
+
 // Convoy's own settings and folder.
 std::vector<Finding> examine_own(const Settings& settings);
 
