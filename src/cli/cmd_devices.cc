@@ -67,7 +67,8 @@ void add_devices_command(CLI::App& app, CommandContext& context) {
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print a JSON object instead");
   command->footer(
-      "--device of `convoy run` takes these names. Simulated AMD GPUs are not listed: sim:gfx803, sim:gfx906, sim:gfx90a,\n"
+      "--device of `convoy run` takes these names. Simulated AMD GPUs are not listed: sim:gfx803, sim:gfx906, "
+      "sim:gfx90a,\n"
       "sim:gfx1010, sim:gfx1030, sim:gfx1100 and others (docs/sim.md).");
   command->callback([&context, json] { context.exit_code = devices_command(*json); });
 }

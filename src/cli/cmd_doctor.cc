@@ -1,7 +1,9 @@
 // `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first.
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/examine.h"
 #include "cli/this_machine.h"
+#include "device/rooted_files.h"
 #include "dispatch/rules.h"
 #include "problem/printable.h"
 
@@ -19,25 +22,56 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+struct DoctorOptions {
+  bool json = false;
+  std::string root;
+  std::string site_packages;
+  std::vector<std::string> also;
+};
+
 struct Report {
   std::vector<Finding> findings;
   std::vector<PlacedVariable> variables;
   Detection detection;
 };
 
-Report examine(const std::string& root, const std::string& site_packages, const Settings& settings) {
-  const std::string home = Settings::environment("HOME");
+// An image has no share in the caller's folder.
+std::string project_folder(const std::string& root) {
+  std::error_code error;
+  return root.empty() ? std::filesystem::current_path(error).string() : std::string();
+}
+
+EnvironmentSearch files_to_read(const std::string& root, const std::vector<std::string>& also) {
+  EnvironmentSearch search{
+      .root = root, .home = Settings::environment("HOME"), .project = project_folder(root), .also = also};
+  if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
+    search.conda_prefixes.push_back(conda);
+  }
+  for (std::string& path : search.also) {
+    if (!path.starts_with('/')) path = search.project + "/" + path;
+    if (!RootedFiles(root).resolve(path)) {
+      throw CLI::ValidationError("--also", "there is no such file: " + printable(path));
+    }
+  }
+  return search;
+}
+
+Report examine(const std::string& root, const DoctorOptions& options, const Settings& settings) {
+  const EnvironmentSearch search = files_to_read(root, options.also);
   const VariableSet process = process_variables();
   Report report;
   auto add = [&report](std::vector<Finding> found) { std::ranges::move(found, std::back_inserter(report.findings)); };
-  EnvironmentReport environment = examine_environment(process, {root, home, {}});
+  EnvironmentReport environment = examine_environment(process, search);
   report.variables = std::move(environment.variables);
   add(std::move(environment.findings));
-  DetectOptions options = places_to_look(root, home, process);
-  if (!site_packages.empty()) options.site_packages.push_back(site_packages);
-  report.detection = detect(root, options);
+  DetectOptions places = places_to_look(root, search.home, process);
+  if (!options.site_packages.empty()) places.site_packages.push_back(options.site_packages);
+  report.detection = detect(root, places);
   add(examine_machine(report.detection, report.variables));
-  add(examine_leftovers(root, home));
+  add(examine_visibility(report.detection, report.variables));
+  add(examine_driver_options(root));
+  add(examine_surroundings(root, report.detection.libraries, Settings::environment("LD_LIBRARY_PATH")));
+  add(examine_leftovers(root, search.home));
   add(examine_rules(report.detection, load_rules(settings), {root, process, settings.text("strategy"), true}));
   // An image has no share in the caller's folder.
   if (root.empty()) add(examine_own(settings));
@@ -135,12 +169,7 @@ void print_text(const Report& report) {
 void add_doctor_command(CLI::App& app, CommandContext& context) {
   CLI::App* command =
       app.add_subcommand("doctor", "Say what is wrong with AMD's software and GPUs here, and what to do");
-  struct Options {
-    bool json = false;
-    std::string root;
-    std::string site_packages;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   command->add_flag("--json", options->json, "Print a JSON object instead");
   command->add_option("--root", options->root, "Look at the machine or image whose root is this folder")
       ->type_name("DIR")
@@ -149,6 +178,11 @@ void add_doctor_command(CLI::App& app, CommandContext& context) {
       ->add_option("--python", options->site_packages,
                    "Also look at the wheels in a Python's site-packages, named in the root")
       ->type_name("DIR");
+  command
+      ->add_option(
+          "--also", options->also,
+          "Also look for variables in this file: of a shell, a service, compose, a Dockerfile; named in the root")
+      ->type_name("FILE");
   command->footer(
       "Exit status: 0 nothing is wrong, 1 warnings, 2 usage, 3 something is broken.\n"
       "Examples:\n"
@@ -157,7 +191,7 @@ void add_doctor_command(CLI::App& app, CommandContext& context) {
       "  env -i convoy doctor --root /mnt/image   files of an image alone\n"
       "  convoy doctor --json | jq '.findings[] | select(.severity == \"broken\")'");
   command->callback([&context, options] {
-    const Report report = examine(root_of(options->root), options->site_packages, context.settings);
+    const Report report = examine(root_of(options->root), *options, context.settings);
     options->json ? print_json(report) : print_text(report);
     context.exit_code = exit_status_of(report.findings);
   });

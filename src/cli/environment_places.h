@@ -1,5 +1,5 @@
-// Which files of a machine set variables, and to what: those that login shells, sessions and services read. Nothing is
-// executed: an assignment below an `if` counts as made, one whose value the shell would compute is known by name alone.
+// Which files of a machine set variables, and to what: those that shells, sessions, services and containers read. How each is
+// written is environment_text.h. Nothing is executed and no link leads out of the root.
 #pragma once
 
 #include <functional>
@@ -7,28 +7,27 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/environment_text.h"
 #include "device/detect.h"
 
 namespace convoy {
 
-struct EnvironmentAssignment {
-  std::string name;
-  std::string value;      // without the quotation marks that its reader takes off
-  bool computed = false;  // `value` is what stands there, not what it comes to: "$HOME/db"
-  std::string file;       // as it is called inside the root
-  int line = 0;
-  std::string reader;  // who reads the file: "login shells"
-
-  std::string place() const;  // "/etc/profile.d/rocm.sh:3 (login shells)"
+// Where to look. Paths are those inside the root.
+struct EnvironmentSearch {
+  std::string root = {};                         // "": this machine
+  std::string home = {};                         // empty: nobody's
+  std::string project = {};                      // a folder whose compose files and Dockerfile are read; empty: none
+  std::vector<std::string> conda_prefixes = {};  // besides those that ~/.conda/environments.txt lists
+  std::vector<std::string> also = {};            // more files, each read as its name and its first section tell
 };
 
 struct EnvironmentFiles {
-  std::vector<EnvironmentAssignment> assignments;  // in the order of reading
-  std::vector<DetectNote> unread;                  // files that are there and were not read, and why
+  std::vector<EnvironmentAssignment> assignments;  // within a scope in the order of reading
+  std::vector<DetectNote> unread;                  // files, and lines, that are there and were not read, and why
 };
 
-// Assignments to names that `wanted` accepts, in the files below `root` ("": this machine) and below `home` in it.
-EnvironmentFiles read_environment_files(const std::string& root, const std::string& home,
+// Assignments to names that `wanted` accepts.
+EnvironmentFiles read_environment_files(const EnvironmentSearch& search,
                                         const std::function<bool(std::string_view name)>& wanted);
 
 }  // namespace convoy

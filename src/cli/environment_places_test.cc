@@ -19,7 +19,8 @@ class EnvironmentPlaces : public testing::Test {
   std::vector<std::string> read(const std::string& home = "/home/me") const {
     std::vector<std::string> lines;
     const auto wanted = [](std::string_view name) { return name.starts_with("MIOPEN_") || name.starts_with("HSA_"); };
-    for (const EnvironmentAssignment& one : read_environment_files(root_.path(), home, wanted).assignments) {
+    for (const EnvironmentAssignment& one :
+         read_environment_files({.root = root_.path(), .home = home}, wanted).assignments) {
       lines.push_back(
           fmt::format("{}:{} {}={}{}", one.file, one.line, one.name, one.value, one.computed ? " computed" : ""));
     }
@@ -83,7 +84,7 @@ TEST_F(EnvironmentPlaces, WhatIsNotReadIsTold) {
   root_.write("etc/environment", std::string(100000, '#'));
   std::filesystem::create_directories(root_.file("etc/profile"));
   const EnvironmentFiles files =
-      read_environment_files(root_.path(), "/home/me", [](std::string_view) { return true; });
+      read_environment_files({.root = root_.path(), .home = "/home/me"}, [](std::string_view) { return true; });
   EXPECT_EQ(files.unread.size(), 2U);
   EXPECT_TRUE(files.assignments.empty());
 }
@@ -98,6 +99,100 @@ TEST_F(EnvironmentPlaces, LinksAreFollowedInsideTheRoot) {
   EXPECT_EQ(read(), Lines{"/etc/profile.d/b.sh:1 HSA_B=2"});
 }
 
+TEST_F(EnvironmentPlaces, Fish) {
+  root_.write("etc/fish/conf.d/rocm.fish", "set -gx HSA_A 1\n");
+  root_.write("home/me/.config/fish/config.fish", "set -gx HSA_B 2\n");
+  root_.write("home/me/.config/fish/fish_variables", "SETUVAR --export HSA_C:10\\x2e3\\x2e0\n");
+  EXPECT_EQ(read(), (Lines{"/etc/fish/conf.d/rocm.fish:1 HSA_A=1", "/home/me/.config/fish/config.fish:1 HSA_B=2",
+                           "/home/me/.config/fish/fish_variables:1 HSA_C=10.3.0"}));
+}
+
+TEST_F(EnvironmentPlaces, AServiceIsItsUnitItsDropInsAndItsFiles) {
+  root_.write("usr/lib/systemd/system/ollama.service",
+              "[Service]\nEnvironment=HSA_A=0\nEnvironmentFile=-/etc/default/ollama\nUnsetEnvironment=HSA_E\n");
+  root_.write("etc/systemd/system/ollama.service.d/override.conf", "[Service]\nEnvironment=\"HSA_B=1\"\n");
+  root_.write("usr/lib/systemd/system/ollama.service.d/override.conf", "[Service]\nEnvironment=HSA_C=weaker\n");
+  root_.write("etc/default/ollama", "HSA_D=2\nHSA_E=3\n");
+  root_.write("etc/systemd/system/service.d/all.conf", "[Service]\nEnvironment=HSA_F=4\n");
+  EXPECT_EQ(read(), (Lines{"/usr/lib/systemd/system/ollama.service:2 HSA_A=0",
+                           "/etc/systemd/system/ollama.service.d/override.conf:2 HSA_B=1",
+                           "/etc/default/ollama:1 HSA_D=2", "/etc/systemd/system/service.d/all.conf:2 HSA_F=4"}));
+  const auto found = read_environment_files({.root = root_.path()}, [](std::string_view) { return true; });
+  ASSERT_EQ(found.assignments.size(), 4U);
+  EXPECT_EQ(found.assignments[0].scope, found.assignments[2].scope);
+  EXPECT_NE(found.assignments[0].scope, found.assignments[3].scope);
+  EXPECT_EQ(found.assignments[2].place(), "/etc/default/ollama:1 (system service ollama.service)");
+}
+
+TEST_F(EnvironmentPlaces, TheStrongestUnitCounts) {
+  root_.write("usr/lib/systemd/system/a.service", "[Service]\nEnvironment=HSA_A=1\n");
+  root_.write("etc/systemd/system/a.service", "[Service]\nEnvironment=HSA_A=2\n");
+  root_.write("usr/lib/systemd/system/masked.service", "[Service]\nEnvironment=HSA_B=1\n");
+  root_.write("dev/null", "");
+  std::filesystem::create_symlink("/dev/null", root_.file("etc/systemd/system/masked.service"));
+  root_.write("usr/lib/systemd/system/real.service", "[Service]\nEnvironment=HSA_C=1\n");
+  std::filesystem::create_symlink("real.service", root_.file("usr/lib/systemd/system/alias.service"));
+  root_.write("home/me/.config/systemd/user/mine.service", "[Service]\nEnvironment=HSA_D=%h\n");
+  EXPECT_EQ(read(), (Lines{"/etc/systemd/system/a.service:2 HSA_A=2", "/usr/lib/systemd/system/real.service:2 HSA_C=1",
+                           "/home/me/.config/systemd/user/mine.service:2 HSA_D=%h computed"}));
+}
+
+TEST_F(EnvironmentPlaces, QuadletsOfPodman) {
+  root_.write("etc/containers/systemd/comfy.container",
+              "[Container]\nEnvironment=HSA_A=1\n[Service]\nEnvironment=HSA_B=2\n");
+  root_.write("home/me/.config/containers/systemd/tts.container", "[Container]\nEnvironment=HSA_C=3\n");
+  EXPECT_EQ(read(), (Lines{"/etc/containers/systemd/comfy.container:2 HSA_A=1",
+                           "/home/me/.config/containers/systemd/tts.container:2 HSA_C=3"}));
+}
+
+TEST_F(EnvironmentPlaces, CondaEnvironmentsThatItHasNoted) {
+  root_.write("home/me/.conda/environments.txt", "/home/me/envs/a\n/home/me/gone\nnonsense\n");
+  root_.write("home/me/envs/a/conda-meta/state", "{\"env_vars\": {\"HSA_A\": \"1\"}}");
+  root_.write("home/me/envs/a/etc/conda/activate.d/rocm.sh", "export HSA_B=2\n");
+  root_.write("opt/conda/etc/conda/env_vars.d/rocm.json", "{\"HSA_C\": \"3\"}");
+  const auto wanted = [](std::string_view) { return true; };
+  const auto found = read_environment_files(
+      {.root = root_.path(), .home = "/home/me", .conda_prefixes = {"/opt/conda", "/home/me/envs/a"}}, wanted);
+  ASSERT_EQ(found.assignments.size(), 3U) << "each is read once";
+  EXPECT_EQ(found.assignments[0].place(), "/home/me/envs/a/conda-meta/state:1 (conda environment /home/me/envs/a)");
+  EXPECT_EQ(found.assignments[1].name, "HSA_B");
+  EXPECT_EQ(found.assignments[2].name, "HSA_C");
+}
+
+TEST_F(EnvironmentPlaces, ContainersOfAProject) {
+  root_.write("home/me/app/compose.yaml", "services:\n  a:\n    environment:\n      - HSA_A=1\n    image: x\n");
+  root_.write("home/me/app/docker-compose.override.yml", "services:\n  a:\n    environment: {HSA_B: 2}\n");
+  root_.write("home/me/app/Dockerfile", "FROM x\nENV HSA_C=3\n");
+  const auto wanted = [](std::string_view) { return true; };
+  const auto found = read_environment_files({.root = root_.path(), .project = "/home/me/app"}, wanted);
+  ASSERT_EQ(found.assignments.size(), 2U);
+  EXPECT_EQ(found.assignments[0].place(), "/home/me/app/compose.yaml:4 (containers that compose starts here)");
+  EXPECT_EQ(found.assignments[1].name, "HSA_C");
+  ASSERT_EQ(found.unread.size(), 1U);
+  EXPECT_EQ(found.unread[0].path, "/home/me/app/docker-compose.override.yml");
+  EXPECT_NE(found.unread[0].text.find("line 3"), std::string::npos) << found.unread[0].text;
+}
+
+TEST_F(EnvironmentPlaces, ANamedFileIsReadAsWhatItIs) {
+  const std::vector<std::pair<const char*, const char*>> files = {
+      {"/f/start.sh", "export HSA_A=1\n"},
+      {"/f/x.fish", "set -x HSA_A 1\n"},
+      {"/f/stack.yml", "environment:\n - HSA_A=1"},
+      {"/f/Dockerfile.rocm", "ENV HSA_A 1\n"},
+      {"/f/x.service", "[Service]\nEnvironment=HSA_A=1\n"},
+      {"/f/x.env", "HSA_A=1\n"},
+      {"/f/x.container", "[Container]\nEnvironment=HSA_A=1\n"},
+      {"/f/x.conf", "[Manager]\nDefaultEnvironment=HSA_A=1\n"},
+      {"/f/x.json", "{\"HSA_A\": \"1\"}"}};
+  for (const auto& [path, text] : files) {
+    root_.write(std::string(path).substr(1), text);
+    const auto found =
+        read_environment_files({.root = root_.path(), .also = {path}}, [](std::string_view) { return true; });
+    ASSERT_EQ(found.assignments.size(), 1U) << path;
+    EXPECT_EQ(found.assignments[0].value, "1") << path;
+  }
+}
+
 TEST_F(EnvironmentPlaces, AnyBytesAreRead) {
   std::mt19937 random(20261121);
   const std::string letters = "MIOPEN_A=12'\"\\$`;&|(){}# \t\r\n export Default Environment\0\x1b\xff";
@@ -106,7 +201,7 @@ TEST_F(EnvironmentPlaces, AnyBytesAreRead) {
     for (int i = 0; i < 200; ++i) text += letters[random() % letters.size()];
     root_.write("etc/environment", text);
     root_.write("etc/profile", text);
-    root_.write("etc/systemd/system.conf", text);
+    root_.write("etc/systemd/system.conf", "[Manager]\n" + text);
     for (const std::string& line : read()) EXPECT_NE(line.find('='), std::string::npos) << round;
   }
 }

@@ -15,6 +15,20 @@
 #define CONVOY_ROCR "https://github.com/ROCm/ROCR-Runtime/blob/2f2de556b4645bfbb3578a1172daeabfb3fd3fc7/"
 #define CONVOY_ROCR_VARIABLES \
   "https://rocm.docs.amd.com/projects/ROCR-Runtime/en/docs-6.2.1/api-reference/environment_variables.html"
+#define CONVOY_ROCR_FLAGS CONVOY_ROCR "runtime/hsa-runtime/core/util/flag.h"
+// Of later releases, which stand in another repository.
+#define CONVOY_MIOPEN_VARIABLES                                                                                \
+  "https://github.com/ROCm/rocm-libraries/blob/05200be8f300d69145aa5cf05641167793f02314/projects/miopen/docs/" \
+  "reference/"                                                                                                 \
+  "env_variables.rst"
+#define CONVOY_MIOPEN_LATER_LOGGING                                                                                   \
+  "https://github.com/ROCm/rocm-libraries/blob/03ed395138e4986b4ac65a8fb27c03eb6ef77cee/projects/miopen/docs/how-to/" \
+  "debug-log.rst"
+#define CONVOY_MIOPEN_PERFDB \
+  "https://github.com/ROCm/MIOpen/blob/04f279d96a136795318d325720849ecfa20111d6/docs/conceptual/perfdb.rst"
+#define CONVOY_ALLOCATOR_CHOICE \
+  "https://github.com/pytorch/pytorch/blob/012117ce596c0254dab7ef2cee454df935c6ebd9/c10/cuda/CUDAAllocatorConfig.h"
+#define CONVOY_GUIDE "https://github.com/hkevin01/rocm-patch/"
 #define CONVOY_ALLOCATOR \
   "https://github.com/pytorch/pytorch/blob/01f9ef32eae5ef513002dd44902c23cbe6be3aae/c10/cuda/CUDAAllocatorConfig.cpp"
 
@@ -99,7 +113,11 @@ bool applies(const EnvironmentRule& rule, std::string_view value, const Variable
   return other != variables.end() && passes(rule.also, other->second, folders);
 }
 
-VariableVerdict verdict_of(const EnvironmentRule& rule, const std::string& variable, const std::string& value) {
+VariableVerdict verdict_of(const EnvironmentRule& rule, const EnvironmentNames& row, const std::string& variable,
+                           const std::string& value) {
+  // Where a name was invented stands with the name.
+  const std::string_view source =
+      row.kind == NameKind::invented && rule.variable == "invented" ? row.source : rule.source;
   return {.rule = std::string(rule.id),
           .variable = variable,
           .value = value,
@@ -107,7 +125,7 @@ VariableVerdict verdict_of(const EnvironmentRule& rule, const std::string& varia
           .severity = rule.severity,
           .sentence = fmt::format("{}={}: {}", printable(variable), printable(value), rule.sentence),
           .cure = std::string(rule.cure),
-          .source = std::string(rule.source)};
+          .source = std::string(source)};
 }
 
 // For a name that exists, with a value that no rule speaks of.
@@ -157,7 +175,7 @@ void judge_one(const std::string& variable, const std::string& value, const Vari
   const std::size_t before = verdicts.size();
   for (const EnvironmentRule& rule : k_rules) {
     if (speaks_of(rule, variable, row) && applies(rule, value, variables, folders)) {
-      verdicts.push_back(verdict_of(rule, variable, value));
+      verdicts.push_back(verdict_of(rule, *row, variable, value));
     }
   }
   if (verdicts.size() > before) return;

@@ -68,6 +68,7 @@ std::vector<Claim> claims(const TestFolder& folder) {
       {"system_db_missing", {{"MIOPEN_SYSTEM_DB_PATH", gone}}, {{"MIOPEN_SYSTEM_DB_PATH", here}}},
       {"log_flood", {{"MIOPEN_LOG_LEVEL", "5"}}, {{"MIOPEN_LOG_LEVEL", "4"}}},
       {"log_range", {{"MIOPEN_LOG_LEVEL", "debug"}}, {{"MIOPEN_LOG_LEVEL", "7"}}},
+      {"visible_devices_empty", {{"ROCR_VISIBLE_DEVICES", ""}}, {{"ROCR_VISIBLE_DEVICES", "0"}}},
       {"sdma_off", {{"HSA_ENABLE_SDMA", "0"}}, {{"HSA_ENABLE_SDMA", "1"}}},
       {"sdma_default", {{"HSA_ENABLE_SDMA", "1"}}, {{"HSA_ENABLE_SDMA", "0"}}},
       {"xnack_on", {{"HSA_XNACK", "1"}}, {{"HSA_XNACK", "0"}}},
@@ -127,6 +128,17 @@ TEST(EnvironmentRules, EveryClaimHasASource) {
     EXPECT_TRUE(row.source.starts_with("https://")) << row.names;
     EXPECT_FALSE(row.meaning.empty()) << row.names;
   }
+}
+
+TEST(EnvironmentRules, NamesOfLaterReleasesAreKnown) {
+  for (const char* name : {"MIOPEN_DEBUG_CONV_DIRECT_HIP_FWD", "MIOPEN_DEBUG_AMD_WINOGRAD_RAGE_RXS_F2X3",
+                           "HSA_ENABLE_SDMA_GANG", "HSA_NO_SCRATCH_THREAD_LIMITER"}) {
+    EXPECT_EQ(only_verdict(name, "1").rule, "effective") << name;
+  }
+}
+
+TEST(EnvironmentRules, AnInventedNameIsToldWithTheGuideThatHasIt) {
+  EXPECT_NE(only_verdict("HIP_FORCE_COARSE_GRAIN", "1").source.find("install_rocm57.sh"), std::string::npos);
 }
 
 // A rule for a name that is in no row would never speak.

@@ -7,6 +7,7 @@
 
 #include "base/settings.h"
 #include "cli/advice.h"
+#include "cli/environment_places.h"
 #include "cli/environment_rules.h"
 #include "cli/finding.h"
 #include "device/detect.h"
@@ -25,8 +26,8 @@ struct EnvironmentReport {
   std::vector<PlacedVariable> variables;
   std::vector<Finding> findings;
 };
-// `process`: what this process was started with. Files are read below `folders.root`.
-EnvironmentReport examine_environment(const VariableSet& process, const FolderContext& folders);
+// `process`: what this process was started with.
+EnvironmentReport examine_environment(const VariableSet& process, const EnvironmentSearch& search);
 
 // What the scripts that circulate among owners of RDNA1 cards leave on a machine.
 std::vector<Finding> examine_leftovers(const std::string& root, const std::string& home);
@@ -36,6 +37,15 @@ std::vector<Finding> examine_machine(const Detection& detection, const std::vect
 
 // Rules that hold here, and the variables that they and the strategy would set.
 std::vector<Finding> examine_rules(const Detection& detection, const RuleSet& rules, const AdviceQuestion& question);
+// Which GPUs programs are offered: a processor's beside a card, and ROCR_VISIBLE_DEVICES that names absent ones.
+std::vector<Finding> examine_visibility(const Detection& detection, const std::vector<PlacedVariable>& variables);
+
+// Parameters of the driver that hurt computing, as they are and as files and the kernel's command line set them.
+std::vector<Finding> examine_driver_options(const std::string& root);
+
+// Libraries that could meet in one process (`library_path`: LD_LIBRARY_PATH), and a container's shared memory.
+std::vector<Finding> examine_surroundings(const std::string& root, const std::vector<DetectedLibrary>& libraries,
+                                          std::string_view library_path);
 
 // Convoy's own settings and folder.
 std::vector<Finding> examine_own(const Settings& settings);

@@ -1,5 +1,5 @@
-// Judges the variables of this process and of every file that sets some, each set for itself: a login shell's is not a
-// service's. What several places have in common is one finding with all places.
+// Judges the variables of this process and of every program that files set some for, each set for itself: a login shell's is
+// not a service's. What several places have in common is one finding with all places.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "cli/environment_places.h"
 #include "cli/examine.h"
 #include "device/rooted_files.h"
 #include "problem/printable.h"
@@ -39,14 +38,14 @@ std::vector<Scope> scopes_of(const VariableSet& process, const std::string& plac
     scopes[0].variables.emplace(name, value);
     scopes[0].places.emplace(name, place);
   }
-  std::map<std::string, Scope> by_file;
+  std::map<std::string, Scope> by_name;
   for (const EnvironmentAssignment& one : files.assignments) {
-    Scope& scope = by_file[one.file];
+    Scope& scope = by_name[one.scope];
     scope.variables.insert_or_assign(one.name, one.value);  // a later line wins
     scope.places.insert_or_assign(one.name, one.place());
     scope.computed.insert_or_assign(one.name, one.computed);
   }
-  for (auto& [file, scope] : by_file) scopes.push_back(std::move(scope));
+  for (auto& [name, scope] : by_name) scopes.push_back(std::move(scope));
   return scopes;
 }
 
@@ -121,10 +120,11 @@ class Collector {
 
 }  // namespace
 
-EnvironmentReport examine_environment(const VariableSet& process, const FolderContext& folders) {
-  const EnvironmentFiles files = read_environment_files(folders.root, folders.home, is_judged);
+EnvironmentReport examine_environment(const VariableSet& process, const EnvironmentSearch& search) {
+  const EnvironmentFiles files = read_environment_files(search, is_judged);
+  const FolderContext folders{search.root, search.home, {}};
   Collector collector;
-  for (const Scope& scope : scopes_of(process, place_of_process(folders.root), files)) collector.add(scope, folders);
+  for (const Scope& scope : scopes_of(process, place_of_process(search.root), files)) collector.add(scope, folders);
   EnvironmentReport report = collector.take();
   for (const DetectNote& note : files.unread) {
     report.findings.push_back({"environment.unread_file", Severity::note,

@@ -22,7 +22,7 @@ const Finding* find(const std::vector<Finding>& findings, std::string_view id) {
 class ExamineEnvironment : public testing::Test {
  protected:
   EnvironmentReport examine(const VariableSet& process) const {
-    return examine_environment(process, {root_.path(), "/home/me", {}});
+    return examine_environment(process, {.root = root_.path(), .home = "/home/me"});
   }
   TestFolder root_;
 };

@@ -58,8 +58,7 @@ int run_program(int argc, char** argv) {
     log_to_stderr(log_level_of(context.settings, LogLevel::warning));
     for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
     // A setting that cannot be used would silently do something else than asked; these only look.
-    const bool looks =
-        app.got_subcommand("settings") || app.got_subcommand("devices") || app.got_subcommand("doctor");
+    const bool looks = app.got_subcommand("settings") || app.got_subcommand("devices") || app.got_subcommand("doctor");
     if (!context.settings.problems().empty() && !looks) throw CLI::RuntimeError(2);
   });
   try {
