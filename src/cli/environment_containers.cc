@@ -46,7 +46,10 @@ class ComposeReader {
  private:
   void open_block(std::string_view content, std::size_t indent, int number) {
     const auto colon = content.find(':');
-    if (colon == std::string_view::npos || without_quotes(trimmed(content.substr(0, colon))) != "environment") return;
+    if (colon == std::string_view::npos) return;
+    const std::string_view key = without_quotes(trimmed(content.substr(0, colon)));
+    if (key == "env_file") return note(number, "env_file: (--also names files)");
+    if (key != "environment") return;
     if (!trimmed(content.substr(colon + 1)).empty()) {
       return note(number, "environment: with its values in the same line, or by reference");
     }

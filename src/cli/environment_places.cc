@@ -191,7 +191,9 @@ class Reader {
                    std::string_view reader) {
     std::size_t count = 0;
     for (const std::string& name : root_.list(folder)) {
-      if (name.ends_with(suffix) && count++ < k_most_files) read_alone(fmt::format("{}/{}", folder, name), how, reader);
+      if (!name.ends_with(suffix)) continue;
+      if (++count > k_most_files) return root_.note(folder, fmt::format("only {} files of it are read", k_most_files));
+      read_alone(fmt::format("{}/{}", folder, name), how, reader);
     }
   }
 
@@ -217,10 +219,12 @@ class Reader {
   void read_unit(const UnitFiles& unit, const UnitPlace& place) {
     EnvironmentText text;
     for (const std::string& file : unit.files) read_into(file, place.read, text);
-    const std::vector<std::string> named = std::move(text.files);
-    for (std::size_t index = 0; index < std::min(named.size(), k_most_unit_files); ++index) {
-      read_into(named[index], read_plain_text, text);
+    std::vector<std::string> named = std::move(text.files);
+    if (named.size() > k_most_unit_files) {
+      root_.note(unit.files.back(), fmt::format("only {} of the files that it names are read", k_most_unit_files));
+      named.resize(k_most_unit_files);
     }
+    for (const std::string& file : named) read_into(file, read_plain_text, text);
     for (const std::string& gone : text.unset) {
       std::erase_if(text.assignments, [&](const EnvironmentAssignment& one) {
         return gone == one.name || gone == one.name + "=" + one.value;
@@ -233,7 +237,9 @@ class Reader {
   void keep(EnvironmentText&& text, const std::string& scope, std::string_view reader) {
     for (EnvironmentAssignment& one : text.assignments) {
       if (!wanted_(one.name)) continue;
-      if (files_.assignments.size() >= k_most_assignments) return;
+      if (files_.assignments.size() >= k_most_assignments) {
+        return root_.note(one.file, fmt::format("only {} variables of all files are read", k_most_assignments));
+      }
       one.scope = one.block == 0 ? scope : fmt::format("{}:{}", scope, one.block);
       one.reader = reader;
       files_.assignments.push_back(std::move(one));

@@ -193,6 +193,29 @@ TEST_F(EnvironmentPlaces, ANamedFileIsReadAsWhatItIs) {
   }
 }
 
+TEST_F(EnvironmentPlaces, WhatIsLeftOutForItsNumberIsSaid) {
+  const auto all = [](std::string_view) { return true; };
+  for (int file = 0; file < 300; ++file) root_.write(fmt::format("etc/profile.d/{:03}.sh", file), "A=1\n");
+  std::string unit = "[Service]\n";
+  for (int file = 0; file < 20; ++file) unit += fmt::format("EnvironmentFile=/srv/{:02}\n", file);
+  root_.write("etc/systemd/system/a.service", unit);
+  for (int file = 0; file < 20; ++file) root_.write(fmt::format("srv/{:02}", file), fmt::format("B{}=1\n", file));
+  auto found = read_environment_files({.root = root_.path()}, all);
+  EXPECT_EQ(found.assignments.size(), 256U + 16U);
+  ASSERT_EQ(found.unread.size(), 2U);
+  EXPECT_EQ(found.unread[0].path, "/etc/profile.d");
+  EXPECT_EQ(found.unread[1].path, "/etc/systemd/system/a.service");
+  for (int file = 0; file < 2100; ++file) root_.write(fmt::format("etc/systemd/user/{}.service", file), "");
+  EXPECT_EQ(read_environment_files({.root = root_.path()}, all).unread.size(), 3U);
+
+  std::string many;
+  for (int line = 0; line < 5000; ++line) many += fmt::format("A{}=1\n", line);
+  root_.write("etc/environment", many);
+  found = read_environment_files({.root = root_.path()}, all);
+  EXPECT_EQ(found.assignments.size(), 4096U);
+  EXPECT_EQ(found.unread[0].path, "/etc/environment");
+}
+
 TEST_F(EnvironmentPlaces, AnyBytesAreRead) {
   std::mt19937 random(20261121);
   const std::string letters = "MIOPEN_A=12'\"\\$`;&|(){}# \t\r\n export Default Environment\0\x1b\xff";

@@ -13,8 +13,8 @@ namespace convoy {
 struct EnvironmentAssignment {
   std::string name = {};
   std::string value = {};  // without the quotation marks that its reader takes off
-  bool computed =
-      false;  // `value` is what stands there, not what it comes to: "$HOME/db"; empty: handed on from elsewhere
+  // `value` is what stands there, not what it comes to: "$HOME/db"; empty: handed on from elsewhere.
+  bool computed = false;
   std::string file = {};  // as it is called inside the root
   int line = 0;
   std::string reader = {};  // who reads the file: "login shells"

@@ -161,6 +161,9 @@ TEST(ComposeText, WhatItDoesNotReadIsSaid) {
       "    C: &x 1\n    word\n";
   EXPECT_EQ(assignments_in(read_compose_text, text), (Lines{"8 B= computed", "10 C= computed"}));
   EXPECT_EQ(notes_in(read_compose_text, text).size(), 7U);
+  const Lines beside = notes_in(read_compose_text, "a:\n  env_file: a.env\nb:\n  env_file:\n    - b.env\n");
+  ASSERT_EQ(beside.size(), 2U);
+  EXPECT_NE(beside[1].find("line 4: env_file:"), std::string::npos) << beside[1];
   std::string many = "environment:\n";
   for (int line = 0; line < 100; ++line) many += "  word\n";
   EXPECT_EQ(notes_in(read_compose_text, many).size(), 8U);

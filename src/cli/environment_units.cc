@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace convoy {
 namespace {
 
@@ -39,7 +41,10 @@ std::vector<UnitFiles> find_units(RootedFiles& files, std::span<const std::strin
       const bool holds_drop_ins = name.ends_with(k_drop_ins);
       const std::string unit = holds_drop_ins ? name.substr(0, name.size() - k_drop_ins.size()) : name;
       if (!unit.ends_with(suffix) && name != for_all) continue;
-      if (!units.contains(unit) && units.size() >= k_most_units) continue;
+      if (!units.contains(unit) && units.size() >= k_most_units) {
+        files.note(folder, fmt::format("only {} units of its manager are read", k_most_units));
+        continue;
+      }
       Parts& parts = units[unit];
       if (holds_drop_ins) {
         add_drop_ins(files, folder + "/" + name, parts);

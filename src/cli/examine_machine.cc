@@ -78,13 +78,13 @@ void add_pretence(const DetectedGpu& gpu, const PlacedVariable& variable, std::v
     findings.push_back(
         {"gpu.pretends_across_families", Severity::broken,
          fmt::format("{} is made to pretend to be {}, of another family: it gets instructions that it does not "
-                     "have. Programs hang or crash; newer runtimes refuse another major number.",
+                     "have. Programs hang or crash; newer runtimes refuse another major number (rocm-systems#5686).",
                      what, pretended->name),
          joined(variable.places), fmt::format("unset it: Convoy's kernels are compiled for {} itself", real->name),
          "https://github.com/ROCm/legacy-rocm-build/issues/887"});
   } else if (real->name == pretended->name) {
     findings.push_back({"gpu.pretends_itself", Severity::note, fmt::format("{} is just that: nothing changes.", what),
-                        joined(variable.places), "unset it", "https://github.com/ROCm/rocm-systems/pull/5686"});
+                        joined(variable.places), "unset it", "https://github.com/ROCm/rocm-systems/pull/3461"});
   } else {
     findings.push_back(
         {"gpu.pretends_within_family", Severity::note,
