@@ -98,12 +98,15 @@ Result<Request> read_request(const Options& options, bool uninstall) {
   return request;
 }
 
+std::vector<PlannedFile> plan_of(InstallTree& tree, const Request& request) {
+  return plan_install(request.target.places, request.install, surroundings_of(tree, request.target));
+}
+
 std::vector<FileChange> changes_for(InstallTree& tree, const Request& request,
                                     const std::optional<Manifest>& manifest) {
   const InstallPlaces& places = request.target.places;
   if (request.uninstall) return manifest ? changes_to_uninstall(tree, places, *manifest) : std::vector<FileChange>();
-  const auto plan = plan_install(places, request.install, surroundings_of(tree, request.target));
-  return changes_to_install(tree, places, plan, manifest);
+  return changes_to_install(tree, places, plan_of(tree, request), manifest);
 }
 
 InstallLabel label_of(const Request& request, const std::optional<Manifest>& manifest) {
@@ -177,22 +180,14 @@ void tell_system(const InstallTarget& target) {
   if (exists("/run/systemd/system")) tell({"systemctl", "daemon-reload"});
 }
 
-// Under the lock: what was shown before may be old by now.
-Result<std::vector<FileChange>> carry_out_locked(RealTree& tree, const Request& request) {
-  const InstallPlaces& places = request.target.places;
-  CONVOY_TRY(const auto made, make_state_folder(tree, places));
-  CONVOY_TRY(const Descriptor lock, tree.lock(places.state_folder()));
-  CONVOY_TRY(const auto manifest, read_manifest(tree, places));
-  std::vector<FileChange> changes = changes_for(tree, request, manifest);
-  CONVOY_CHECK(carry_out(tree, places, changes, manifest, label_of(request, manifest), made));
-  return changes;
-}
-
 int carry_out_request(RealTree& tree, const Request& request) {
-  const auto done = carry_out_locked(tree, request);
+  const InstallPlaces& places = request.target.places;
+  // Decided again, under a lock: what was shown may be old by now.
+  const auto done = request.uninstall ? uninstall(tree, places)
+                                      : install(tree, places, plan_of(tree, request), label_of(request, std::nullopt));
   if (!done) return failure(done.error());
   tell_system(request.target);
-  const std::string_view scope = name_of(request.target.places.scope);
+  const std::string_view scope = name_of(places.scope);
   if (request.uninstall) {
     fmt::print("{}\n", left_any_alone(*done) ? "Uninstalled but for what was left alone." : "Uninstalled.");
   } else {
@@ -210,7 +205,9 @@ int run(const Options& options, bool uninstall) {
   const auto manifest = read_manifest(*tree, request->target.places);
   if (!manifest) return failure(manifest.error());
   if (uninstall && !*manifest) {
-    if (!options.dry_run) (void)remove_state_folder(*tree, request->target.places, {});
+    if (!options.dry_run) {
+      if (const auto swept = convoy::uninstall(*tree, request->target.places); !swept) return failure(swept.error());
+    }
     return fmt::print("Nothing is installed.\n"), 0;
   }
   const auto changes = changes_for(*tree, *request, *manifest);

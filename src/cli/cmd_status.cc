@@ -43,10 +43,12 @@ struct ScopeStatus {
 ScopeStatus status_of(InstallScope scope, const std::string& root) {
   ScopeStatus status;
   status.scope = scope;
+  const auto target = install_target(scope, root);
+  // Nobody's home is no place to have installed into.
+  if (!target) return status;
   const auto read = [&]() -> Result<void> {
-    CONVOY_TRY(const InstallTarget target, install_target(scope, root));
     CONVOY_TRY(RealTree tree, RealTree::open(root));
-    CONVOY_TRY(status.manifest, read_manifest(tree, target.places));
+    CONVOY_TRY(status.manifest, read_manifest(tree, target->places));
     if (!status.manifest) return {};
     for (const ManifestEntry& entry : status.manifest->files) status.states.push_back(state_of(tree, entry));
     return {};

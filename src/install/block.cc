@@ -22,11 +22,11 @@ std::size_t find_line(std::string_view text, std::string_view line, std::size_t 
 SplitText split_at_block(std::string_view text) {
   constexpr auto k_nowhere = std::string_view::npos;
   const std::size_t begin = find_line(text, k_begin, 0);
-  const std::size_t end = find_line(text, k_end, begin == k_nowhere ? 0 : begin);
+  const std::size_t end = find_line(text, k_end, 0);
   if (begin == k_nowhere && end == k_nowhere) return {};
-  if (begin == k_nowhere || end == k_nowhere) return {SplitText::Kind::broken, {}, {}, {}};
   const std::size_t after = end + k_end.size();
-  if (find_line(text, k_begin, begin + 1) != k_nowhere || find_line(text, k_end, after) != k_nowhere) {
+  const bool paired = begin != k_nowhere && end != k_nowhere && begin < end;
+  if (!paired || find_line(text, k_begin, begin + 1) != k_nowhere || find_line(text, k_end, after) != k_nowhere) {
     return {SplitText::Kind::broken, {}, {}, {}};
   }
   return {SplitText::Kind::one, text.substr(0, begin), text.substr(begin, after - begin), text.substr(after)};

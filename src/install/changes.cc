@@ -124,13 +124,27 @@ FileChange restore_block(FileChange change, const ManifestEntry& entry) {
   return decided(std::move(change));
 }
 
+FileChange change_for(InstallTree& tree, const PlannedFile& planned, const ManifestEntry* entry, bool complete) {
+  FileChange change;
+  change.path = planned.path;
+  change.reason = planned.reason;
+  auto now = tree.read(planned.path);
+  if (!now) return left_alone(std::move(change), now.error().message, entry);
+  change.now = std::move(*now);
+  if (entry != nullptr && entry->block != planned.block) {
+    return left_alone(std::move(change), "the list of what is installed has it as something else", entry);
+  }
+  return planned.block ? install_block(std::move(change), planned, entry)
+                       : install_file(std::move(change), planned, entry, complete);
+}
+
 FileChange change_to_restore(InstallTree& tree, const InstallPlaces& places, const ManifestEntry& entry,
                              bool complete) {
   FileChange change;
   change.path = entry.path;
   auto now = tree.read(entry.path);
   if (!now) return left_alone(std::move(change), now.error().message, &entry);
-  change.now = *std::move(now);
+  change.now = std::move(*now);
   return entry.block ? restore_block(std::move(change), entry)
                      : restore_file(std::move(change), tree, places, entry, complete);
 }
@@ -147,23 +161,8 @@ std::vector<FileChange> changes_to_install(InstallTree& tree, const InstallPlace
     const auto found = std::ranges::find(manifest->files, path, &ManifestEntry::path);
     return found == manifest->files.end() ? nullptr : &*found;
   };
-  for (const PlannedFile& planned : plan) {
-    FileChange change;
-    change.path = planned.path;
-    change.reason = planned.reason;
-    const ManifestEntry* entry = entry_of(planned.path);
-    auto now = tree.read(planned.path);
-    if (now) change.now = *now;
-    if (!now) {
-      changes.push_back(left_alone(std::move(change), now.error().message, entry));
-    } else if (entry != nullptr && entry->block != planned.block) {
-      changes.push_back(left_alone(std::move(change), "the list of what is installed has it as something else", entry));
-    } else if (planned.block) {
-      changes.push_back(install_block(std::move(change), planned, entry));
-    } else {
-      changes.push_back(install_file(std::move(change), planned, entry, complete));
-    }
-  }
+  for (const PlannedFile& planned : plan)
+    changes.push_back(change_for(tree, planned, entry_of(planned.path), complete));
   if (!manifest) return changes;
   for (const ManifestEntry& entry : manifest->files) {
     if (std::ranges::find(plan, entry.path, &PlannedFile::path) == plan.end()) {

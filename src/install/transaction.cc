@@ -56,6 +56,32 @@ std::set<std::string> backups_of(const Manifest& manifest) {
   return hashes;
 }
 
+// The folders of the state, so that it can be locked; `made` gets those that were not there, parents first.
+Result<void> make_state_folder(InstallTree& tree, const InstallPlaces& places, std::vector<std::string>& made) {
+  CONVOY_TRY(const std::vector<std::string> missing, missing_folders(tree, manifest_path(places)));
+  for (const std::string& folder : missing) {
+    made.push_back(folder);
+    CONVOY_CHECK(tree.make_folder(folder, k_folder_mode));
+  }
+  return {};
+}
+
+// The manifest and its folders, with what an interrupted run has left in them; then those of `made_folders` that are empty.
+Result<void> remove_state_folder(InstallTree& tree, const InstallPlaces& places,
+                                 const std::vector<std::string>& made_folders) {
+  CONVOY_CHECK(tree.remove_folder(backup_folder(places)));
+  CONVOY_TRY(const bool there, tree.has_folder(places.state_folder()));
+  if (there) {
+    CONVOY_CHECK(tree.discard(manifest_path(places)));
+    CONVOY_CHECK(tree.remove(manifest_path(places)));
+    CONVOY_CHECK(tree.remove_folder(places.state_folder()));
+  }
+  for (auto folder = made_folders.rbegin(); folder != made_folders.rend(); ++folder) {
+    CONVOY_CHECK(tree.remove_folder(*folder));
+  }
+  return {};
+}
+
 // One run, with what it has done so far, so that it can be undone.
 class Work {
  public:
@@ -76,6 +102,9 @@ class Work {
       add_missing(new_folders_, folders);
     }
     add_missing(after_.folders, new_folders_);
+    // These go when they are empty, whoever made them.
+    std::erase_if(after_.folders,
+                  [this](const std::string& folder) { return folder.starts_with(places_.state_folder()); });
     return {};
   }
 
@@ -195,6 +224,26 @@ class Work {
   std::vector<const FileChange*> touched_;
 };
 
+Result<void> carry_out(Work work, const InstallLabel& label, const std::vector<std::string>& made_folders) {
+  CONVOY_CHECK(work.prepare(label, made_folders));
+  if (const auto done = work.run(); !done) {
+    const std::string& what = done.error().message;
+    if (const auto undone = work.undo(); !undone) {
+      return fail(
+          done.error().code,
+          fmt::format("{}; and it could not be undone: {}. Call it again, or convoy uninstall, once the cause is gone",
+                      what, undone.error().message));
+    }
+    return fail(done.error().code, fmt::format("{}; everything is as it was", what));
+  }
+  if (const auto finished = work.finish(); !finished) {
+    return fail(
+        finished.error().code,
+        fmt::format("all files are in place, but not the list of them: {}; call it again", finished.error().message));
+  }
+  return {};
+}
+
 bool same_entries(const std::vector<FileChange>& changes, const Manifest& manifest) {
   std::size_t entries = 0;
   for (const FileChange& change : changes) {
@@ -220,51 +269,37 @@ bool is_work(const std::vector<FileChange>& changes, const std::optional<Manifes
          manifest->strategy != label.strategy || !same_entries(changes, *manifest);
 }
 
-Result<std::vector<std::string>> make_state_folder(InstallTree& tree, const InstallPlaces& places) {
-  CONVOY_TRY(std::vector<std::string> missing, missing_folders(tree, manifest_path(places)));
-  for (const std::string& folder : missing) CONVOY_CHECK(tree.make_folder(folder, k_folder_mode));
-  return missing;
+Result<std::vector<FileChange>> install(InstallTree& tree, const InstallPlaces& places,
+                                        const std::vector<PlannedFile>& plan, const InstallLabel& label) {
+  std::vector<std::string> made;
+  if (const auto ready = make_state_folder(tree, places, made); !ready) {
+    for (auto folder = made.rbegin(); folder != made.rend(); ++folder) CONVOY_CHECK(tree.remove_folder(*folder));
+    return tl::unexpected<Error>(ready.error());
+  }
+  CONVOY_TRY(const Descriptor lock, tree.lock(places.state_folder()));
+  CONVOY_TRY(const auto manifest, read_manifest(tree, places));
+  std::vector<FileChange> changes = changes_to_install(tree, places, plan, manifest);
+  if (is_work(changes, manifest, label)) {
+    CONVOY_CHECK(carry_out({tree, places, changes, manifest}, label, made));
+  } else if (!manifest) {
+    CONVOY_CHECK(remove_state_folder(tree, places, made));
+  }
+  return changes;
 }
 
-Result<void> remove_state_folder(InstallTree& tree, const InstallPlaces& places,
-                                 const std::vector<std::string>& made_folders) {
-  CONVOY_CHECK(tree.remove_folder(backup_folder(places)));
+Result<std::vector<FileChange>> uninstall(InstallTree& tree, const InstallPlaces& places) {
   CONVOY_TRY(const bool there, tree.has_folder(places.state_folder()));
-  if (there) {
-    CONVOY_CHECK(tree.discard(manifest_path(places)));
-    CONVOY_CHECK(tree.remove(manifest_path(places)));
-    CONVOY_CHECK(tree.remove_folder(places.state_folder()));
+  if (!there) return std::vector<FileChange>();
+  CONVOY_TRY(const Descriptor lock, tree.lock(places.state_folder()));
+  CONVOY_TRY(const auto manifest, read_manifest(tree, places));
+  if (!manifest) {
+    CONVOY_CHECK(remove_state_folder(tree, places, {}));
+    return std::vector<FileChange>();
   }
-  for (auto folder = made_folders.rbegin(); folder != made_folders.rend(); ++folder) {
-    CONVOY_CHECK(tree.remove_folder(*folder));
-  }
-  return {};
-}
-
-Result<void> carry_out(InstallTree& tree, const InstallPlaces& places, const std::vector<FileChange>& changes,
-                       const std::optional<Manifest>& manifest, const InstallLabel& label,
-                       const std::vector<std::string>& made_folders) {
-  Work work(tree, places, changes, manifest);
-  if (const auto prepared = work.prepare(label, made_folders); !prepared) {
-    if (!manifest) CONVOY_CHECK(remove_state_folder(tree, places, made_folders));
-    return prepared;
-  }
-  if (const auto done = work.run(); !done) {
-    const std::string& what = done.error().message;
-    if (const auto undone = work.undo(); !undone) {
-      return fail(
-          done.error().code,
-          fmt::format("{}; and it could not be undone: {}. Call it again, or convoy uninstall, once the cause is gone",
-                      what, undone.error().message));
-    }
-    return fail(done.error().code, fmt::format("{}; everything is as it was", what));
-  }
-  if (const auto finished = work.finish(); !finished) {
-    return fail(
-        finished.error().code,
-        fmt::format("all files are in place, but not the list of them: {}; call it again", finished.error().message));
-  }
-  return {};
+  std::vector<FileChange> changes = changes_to_uninstall(tree, places, *manifest);
+  CONVOY_CHECK(
+      carry_out({tree, places, changes, manifest}, {manifest->version, manifest->program, manifest->strategy}, {}));
+  return changes;
 }
 
 }  // namespace convoy

@@ -19,19 +19,14 @@ struct InstallLabel {
   std::string version, program, strategy;
 };
 
-// True: carry_out() would change a file or the manifest.
+// True: install() or uninstall() would change a file or the manifest.
 bool is_work(const std::vector<FileChange>& changes, const std::optional<Manifest>& manifest,
              const InstallLabel& label);
 
-// The folders of the state, so that it can be locked; those that it makes, parents first.
-Result<std::vector<std::string>> make_state_folder(InstallTree& tree, const InstallPlaces& places);
-// Takes it away again where nothing is installed; what an interrupted run has left in it, too.
-Result<void> remove_state_folder(InstallTree& tree, const InstallPlaces& places,
-                                 const std::vector<std::string>& made_folders);
-
-// `made_folders`: what make_state_folder() made. An Error: everything is as it was before, or its message says that it is not.
-Result<void> carry_out(InstallTree& tree, const InstallPlaces& places, const std::vector<FileChange>& changes,
-                       const std::optional<Manifest>& manifest, const InstallLabel& label,
-                       const std::vector<std::string>& made_folders);
+// Both give what they have done. An Error: everything is as it was before, or its message says that it is not.
+Result<std::vector<FileChange>> install(InstallTree& tree, const InstallPlaces& places,
+                                        const std::vector<PlannedFile>& plan, const InstallLabel& label);
+// Where nothing is installed, what an interrupted run has left is removed.
+Result<std::vector<FileChange>> uninstall(InstallTree& tree, const InstallPlaces& places);
 
 }  // namespace convoy

@@ -46,6 +46,10 @@ class InstallTree {
   // A folder that is not empty, or not there, stays as it is.
   virtual Result<void> remove_folder(const std::string& path) = 0;
 
+  // Keeps others out until the descriptor goes; the lock is on the folder itself, so that nothing is left behind. An Error: there
+  // is no such folder, or somebody else is at work.
+  virtual Result<Descriptor> lock(const std::string& folder) = 0;
+
   // stage() and publish().
   Result<void> write(const std::string& path, const FileState& file);
 };
@@ -63,10 +67,7 @@ class RealTree : public InstallTree {
   Result<void> remove(const std::string& path) override;
   Result<void> make_folder(const std::string& path, unsigned mode) override;
   Result<void> remove_folder(const std::string& path) override;
-
-  // Keeps others out until the descriptor goes; the lock is on the folder itself, so that nothing is left behind. An Error: there
-  // is no such folder, or somebody else is at work.
-  Result<Descriptor> lock(const std::string& folder);
+  Result<Descriptor> lock(const std::string& folder) override;
 
  private:
   explicit RealTree(Descriptor root) : root_(std::move(root)) {}
