@@ -91,9 +91,9 @@ Result<Request> read_request(const Options& options, bool uninstall) {
     request.install.strategy = *strategy;
   }
   CONVOY_CHECK(add_preloads(options.preload, request.install));
-  if (!options.preload.empty()) {
-    CONVOY_TRY(request.install.library, library_in(root, request.install.program));
-  }
+  CONVOY_CHECK(check_options(request.install));
+  if (options.preload.empty()) return request;
+  CONVOY_TRY(request.install.library, library_in(root, request.install.program));
   CONVOY_CHECK(check_options(request.install));
   return request;
 }

@@ -140,7 +140,7 @@ Result<std::string> library_in(const std::string& root, const std::string& progr
     looked += (looked.empty() ? "" : ", ") + root + library;
   }
   return fail(ErrorCode::invalid_argument,
-              fmt::format("--preload: the library in front of MIOpen is not installed; looked for {}", looked));
+              fmt::format("--preload: libconvoy_miopen.so is not installed; looked for {}", looked));
 }
 
 }  // namespace convoy
