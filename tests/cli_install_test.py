@@ -178,6 +178,20 @@ class Status(InstallCase):
         self.assertRegex(text, r"missing +/etc/udev/rules\.d/60-convoy\.rules")
         self.assertIn("convoy doctor", text)
 
+    def test_it_says_what_applies_now(self):
+        # Beside the program stands what answers as `convoy env`.
+        shutil.copy(self.program, self.prefix / "bin/real")
+
+        def settings():
+            done = subprocess.run([self.prefix / "bin/real", "status", "--json"], env=self.environment(), text=True,
+                                  capture_output=True, timeout=60, check=False)
+            return json.loads(done.stdout)["settings"]
+        self.assertEqual(settings(), ["CONVOY_TEST_A=\"it's here\"", "CONVOY_TEST_B=none"])
+        self.answer("nothing")
+        self.assertEqual(settings(), [])
+        self.answer("broken")
+        self.assertIsNone(settings())
+
     def test_a_hostile_list_is_not_believed(self):
         self.install()
         path = self.root / "var/lib/convoy/install.json"

@@ -84,7 +84,8 @@ class Reader {
     constexpr std::int64_t k_permissions = 07777, k_ids = 0xffffffff, k_times = INT64_MAX;
     ManifestEntry result;
     result.path = text(json, "path");
-    if (!places_.may_write(result.path)) note(fmt::format("'{}' is no file that Convoy writes", result.path));
+    if (!places_.may_write(result.path))
+      note(fmt::format("'{}' is no file that Convoy writes{}", result.path, where()));
     result.block = flag(json, "block");
     result.mode = static_cast<unsigned>(number(json, "mode", k_permissions));
     for (const Json& one : list(json, "ours")) result.ours.push_back(hash(one));
@@ -98,10 +99,16 @@ class Reader {
     return result;
   }
 
+  // Users move these.
+  std::string where() const {
+    if (places_.scope == InstallScope::system) return "";
+    return fmt::format(" where HOME is {} and XDG_CONFIG_HOME is {}", places_.home, places_.config);
+  }
+
   // A folder on the way to a file of ours.
   std::string folder(const Json& json) {
     const std::string path = json.is_string() ? json.get<std::string>() : "";
-    if (!places_.may_make(path)) note(fmt::format("'{}' is no folder that Convoy makes", path));
+    if (!places_.may_make(path)) note(fmt::format("'{}' is no folder that Convoy makes{}", path, where()));
     return path;
   }
 
