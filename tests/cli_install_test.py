@@ -12,7 +12,7 @@ import time
 import unittest
 
 from cli_case import main
-from install_case import InstallCase, picture
+from install_case import InstallCase, may_mount, picture
 
 
 class Install(InstallCase):
@@ -155,6 +155,52 @@ class Install(InstallCase):
                 self.assertEqual(finished.keys(), installed.keys())
             self.uninstall()
             self.assertEqual(picture(self.root), before)
+
+
+# This machine, with the test's folders in the places that are written, and stand-ins for those that are told.
+LIVE = r"""
+mount --bind "$1/etc" /etc
+mount --bind "$1/var/lib" /var/lib
+mount -t tmpfs none /run
+mkdir -p /run/systemd/system /run/udev /run/convoy
+: >/run/udev/control
+: >/run/convoy/environment
+for name in systemctl udevadm; do mount --bind "$2" /usr/bin/$name; done
+shift 2
+"$@"
+[ ! -e /run/convoy ] || echo kept
+"""
+
+
+class Live(InstallCase):
+    def live(self, *arguments, told="exit 0"):
+        """The command's output, and what the system was told."""
+        calls = self.folder / "calls"
+        calls.write_text("")
+        stand_in = self.write("tell", f'#!/bin/sh\necho "${{0##*/}} $*" >>"{calls}"\n{told}\n')
+        os.chmod(stand_in, 0o755)
+        done = subprocess.run(["unshare", "-r", "-m", "sh", "-ec", LIVE, "sh", self.root, stand_in, self.program, *arguments],
+                              env=self.environment(), text=True, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done, calls.read_text().splitlines()
+
+    def test_the_running_system_is_told_once(self):
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        self.need("udevadm", "the package udev is missing")
+        self.need("systemctl", "the package systemd is missing")
+        both = ["udevadm control --reload", "systemctl daemon-reload"]
+        before = picture(self.root)
+        install = ("install", "--system", "--yes", "--prefix", str(self.prefix))
+        done, calls = self.live(*install)
+        self.assertEqual((calls, done.stderr), (both, ""))
+        self.assertIn("kept", done.stdout)
+        self.assertEqual(self.live(*install)[1], [], "nothing has changed")
+        done, calls = self.live("uninstall", "--system", "--yes", told="exit 1")
+        self.assertEqual(calls, both)
+        self.assertIn("warning: 'systemctl daemon-reload' has failed", done.stderr)
+        self.assertNotIn("kept", done.stdout)
+        self.assertEqual(picture(self.root), before)
 
 
 class Status(InstallCase):

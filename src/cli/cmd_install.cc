@@ -187,6 +187,11 @@ int carry_out_request(RealTree& tree, const Request& request) {
                                       : install(tree, places, plan_of(tree, request), label_of(request, std::nullopt));
   if (!done) return failure(done.error());
   tell_system(request.target);
+  if (request.uninstall && request.target.root.empty() && places.scope == InstallScope::system) {
+    // What the generator keeps until the next boot. Where it is not there, that is as well.
+    ::unlink("/run/convoy/environment");
+    ::rmdir("/run/convoy");
+  }
   const std::string_view scope = name_of(places.scope);
   if (request.uninstall) {
     fmt::print("{}\n", left_any_alone(*done) ? "Uninstalled but for what was left alone." : "Uninstalled.");
