@@ -9,9 +9,11 @@ k_build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev lib
 k_simulator_packages=(libamdhip64-5 libhiprtc-builtins5 libllvm15)
 # PyTorch, for its door; the tests take networks from torchvision, and make a wheel.
 k_torch_packages=(python3-torch libtorch-dev)
-# A clang for the architectures that this HIPRTC does not know and for the simulator's own tests; PoCL for OpenCL's.
+# A clang for the architectures that this HIPRTC does not know and for the simulator's own tests; PoCL for OpenCL's; those who
+# read what `convoy install` writes.
 k_test_packages=(libgtest-dev python3 help2man "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd
-  "${k_torch_packages[@]}" python3-torchvision python3-pip python3-setuptools python3-wheel)
+  "${k_torch_packages[@]}" python3-torchvision python3-pip python3-setuptools python3-wheel
+  zsh fish systemd udev)
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -14,11 +14,12 @@ FLOORS = {
     "device": (1, ("base",)),
     "store": (1, ("base",)),
     "guard": (1, ("base",)),
+    "install": (1, ("base",)),
     "solvers": (2, ("base", "problem", "device")),
     "rules": (2, ("base", "problem", "device")),
     "dispatch": (3, ("base", "problem", "device", "store", "guard", "solvers", "rules")),
     "api": (4, ("base", "problem", "dispatch", "public")),
-    "cli": (4, ("base", "problem", "device", "store", "guard", "solvers", "rules", "dispatch")),
+    "cli": (4, ("base", "problem", "device", "store", "guard", "install", "solvers", "rules", "dispatch")),
 }
 # Outside src/: what comes through a door sees include/convoy ("public") only; sim/ stands in for foreign software and
 # knows nothing of Convoy. abi/ holds facts about others' interfaces and is everybody's.

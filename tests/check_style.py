@@ -10,7 +10,7 @@ import tempfile
 
 MAX_LINES = 600
 CODE_FOLDERS = ("src", "include", "shim", "sim", "torch", "examples", "tests", "bench")
-LIBRARY_FLOORS = ("base", "problem", "device", "store", "guard", "solvers", "dispatch", "api")
+LIBRARY_FLOORS = ("base", "problem", "device", "store", "guard", "install", "solvers", "dispatch", "api")
 CODE = {".h", ".hpp", ".c", ".cc", ".cpp", ".cl", ".inc"}
 # What is text but not named so.
 TEXT_NAMES = {"LICENSE", "run", "build", "test", "demo", "tidy"}

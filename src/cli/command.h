@@ -22,6 +22,9 @@ void add_settings_command(CLI::App& app, CommandContext& context);
 void add_env_command(CLI::App& app, CommandContext& context);
 void add_exec_command(CLI::App& app, CommandContext& context);
 void add_report_command(CLI::App& app, CommandContext& context);
+void add_install_command(CLI::App& app, CommandContext& context);
+void add_uninstall_command(CLI::App& app, CommandContext& context);
+void add_status_command(CLI::App& app, CommandContext& context);
 void add_probe_command(CLI::App& app, CommandContext& context);
 
 }  // namespace convoy

@@ -51,6 +51,9 @@ int run_program(int argc, char** argv) {
   add_devices_command(app, context);
   add_doctor_command(app, context);
   add_env_command(app, context);
+  add_install_command(app, context);
+  add_uninstall_command(app, context);
+  add_status_command(app, context);
   add_settings_command(app, context);
   add_probe_command(app, context);
   app.parse_complete_callback([&app, &context] {

@@ -1,0 +1,145 @@
+// Interrupted or failed at each single step: every file is as it was or as it shall be, and the next run finishes or undoes it.
+#include "install/transaction.h"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "install/test_installation.h"
+
+namespace convoy {
+namespace {
+
+const std::vector<std::string> k_none;
+
+using Outcome = Result<std::vector<FileChange>>;
+
+// What brings a fresh machine to where the run under test begins, and that run.
+struct Scenario {
+  const char* name;
+  std::function<void(TestInstallation&)> before;
+  std::function<Outcome(InstallTree&, const InstallPlaces&)> run;
+};
+
+Outcome install_first(InstallTree& tree, const InstallPlaces& places) {
+  return install(tree, places, TestInstallation::plan(), TestInstallation::label());
+}
+
+// Another text in nearly every file, one file less, one more.
+Outcome upgrade(InstallTree& tree, const InstallPlaces& places) {
+  return install(tree, places, TestInstallation::plan("gemm", {"jupyter"}), TestInstallation::label("gemm", "2.0.0"));
+}
+
+void is_installed(TestInstallation& machine) {
+  ASSERT_TRUE(install_first(machine.tree(), machine.places()));
+}
+
+std::vector<Scenario> scenarios() {
+  return {{"install", [](TestInstallation&) {}, install_first},
+          {"upgrade", is_installed, upgrade},
+          {"uninstall", is_installed, uninstall}};
+}
+
+// Files of the state come and go; all others are in the former or in the new state, or temporaries beside them.
+void expect_former_or_new(const Snapshot& now, const Snapshot& former, const Snapshot& next) {
+  const auto in = [](const Snapshot& snapshot, const std::string& path) {
+    const auto found = snapshot.find(path);
+    return found == snapshot.end() ? std::string("absent") : found->second;
+  };
+  Snapshot all = now;
+  all.insert(former.begin(), former.end());
+  all.insert(next.begin(), next.end());
+  for (const auto& [path, unused] : all) {
+    if (path.starts_with("/var/lib/convoy") || path.ends_with(".convoy-new")) continue;
+    const std::string here = in(now, path);
+    EXPECT_TRUE(here == in(former, path) || here == in(next, path)) << path << ": " << here;
+  }
+}
+
+Snapshot result_of(const Scenario& scenario) {
+  TestInstallation machine;
+  scenario.before(machine);
+  EXPECT_TRUE(scenario.run(machine.tree(), machine.places()));
+  return machine.without_times();
+}
+
+TEST(InstallTransaction, DyingAtAnyStepLeavesWhatTheNextRunFinishesOrUndoes) {
+  for (const Scenario& scenario : scenarios()) {
+    const Snapshot next = result_of(scenario);
+    int step = 0;
+    for (bool died = true; died; ++step) {
+      for (const bool undo : {false, true}) {
+        TestInstallation machine;
+        const Snapshot original = machine.with_times();
+        scenario.before(machine);
+        const Snapshot former = machine.without_times();
+        FaultTree tree(machine.tree(), step, true);
+        const auto outcome = scenario.run(tree, machine.places());
+        died = tree.has_failed();
+        EXPECT_NE(died, outcome.has_value());
+        SCOPED_TRACE(std::string(scenario.name) + " died at step " + std::to_string(step));
+        expect_former_or_new(machine.without_times(), former, next);
+        if (undo) {
+          const auto undone = uninstall(machine.tree(), machine.places());
+          ASSERT_TRUE(undone) << undone.error().message;
+          EXPECT_EQ(differences(machine.with_times(), original), k_none);
+        } else {
+          const auto finished = scenario.run(machine.tree(), machine.places());
+          ASSERT_TRUE(finished) << finished.error().message;
+          EXPECT_EQ(differences(machine.without_times(), next), k_none);
+        }
+        if (testing::Test::HasFailure()) return;
+      }
+    }
+    EXPECT_GT(step, 20) << "the steps were not counted";
+  }
+}
+
+TEST(InstallTransaction, AFailureAtAnyStepIsUndoneAtOnceOrFinishedByTheNextRun) {
+  for (const Scenario& scenario : scenarios()) {
+    const Snapshot next = result_of(scenario);
+    int undone = 0, step = 0;
+    for (bool failed = true; failed; ++step) {
+      TestInstallation machine;
+      scenario.before(machine);
+      const Snapshot former = machine.with_times(), former_without_times = machine.without_times();
+      FaultTree tree(machine.tree(), step, false);
+      const auto outcome = scenario.run(tree, machine.places());
+      failed = tree.has_failed();
+      SCOPED_TRACE(std::string(scenario.name) + " failed at step " + std::to_string(step));
+      expect_former_or_new(machine.without_times(), former_without_times, next);
+      if (!outcome && outcome.error().message.find("everything is as it was") != std::string::npos) {
+        ++undone;
+        Snapshot now = machine.with_times();
+        // Written again, with the same text.
+        if (now.contains("/var/lib/convoy/install.json")) {
+          now["/var/lib/convoy/install.json"] = former.at("/var/lib/convoy/install.json");
+        }
+        EXPECT_EQ(differences(now, former), k_none);
+      }
+      if (!outcome) {
+        EXPECT_NE(outcome.error().message.find("the disk is full"), std::string::npos);
+      }
+      const auto finished = scenario.run(machine.tree(), machine.places());
+      ASSERT_TRUE(finished) << finished.error().message;
+      EXPECT_EQ(differences(machine.without_times(), next), k_none);
+      if (testing::Test::HasFailure()) return;
+    }
+    EXPECT_GT(undone, 10) << scenario.name;
+  }
+}
+
+TEST(InstallTransaction, TheSecondTimeTouchesNothing) {
+  TestInstallation machine;
+  is_installed(machine);
+  const Snapshot before = machine.with_times();
+  FaultTree tree(machine.tree(), 0, true);
+  const auto again = install_first(tree, machine.places());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_FALSE(tree.has_failed());
+  for (const FileChange& change : *again) EXPECT_EQ(change.kind, FileChange::Kind::none) << change.path;
+  EXPECT_EQ(differences(machine.with_times(), before), k_none);
+}
+
+}  // namespace
+}  // namespace convoy
