@@ -53,7 +53,19 @@ def picture(root):
 
 def may_mount():
     """Whether a private mount namespace can be had here."""
-    return subprocess.run(["unshare", "-r", "-m", "true"], capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run(["unshare", "-r", "-m", "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def shells():
+    """Paths by name; what is missing is said, and need not be here."""
+    found = {name: shutil.which(name, path=MINIMAL["PATH"]) for name in ("bash", "dash", "zsh")}
+    for name, path in found.items():
+        if path is None:
+            print(f"{name} is not here: its package is missing")
+    return {name: path for name, path in found.items() if path}
 
 
 class InstallCase(CliCase):

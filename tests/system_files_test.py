@@ -10,9 +10,9 @@ import subprocess
 import unittest
 
 from cli_case import main
-from install_case import MINIMAL, InstallCase, may_mount
+from install_case import MINIMAL, InstallCase, may_mount, shells
 
-SHELLS = ("bash", "dash", "zsh")
+SHELLS = shells()
 ENVIRONMENT_D = "/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator"
 
 
@@ -24,31 +24,26 @@ class Shells(InstallCase):
 
     def read_in(self, shell, before="", after="env", env=None, options=("-eu",)):
         script = f"{before}\n. '{self.profile}'\n{after}"
-        return self.output([self.need(shell, "its package is missing"), *options, "-c", script], env)
-
-    def each_shell(self):
-        for shell in SHELLS:
-            with self.subTest(shell):
-                yield shell
+        return self.output([SHELLS[shell], *options, "-c", script], env)
 
     def test_it_sets_what_is_needed_and_quotes_survive(self):
-        for shell in self.each_shell():
+        for shell in SHELLS:
             lines = self.read_in(shell).splitlines()
             self.assertIn("CONVOY_TEST_A=it's here", lines)
             self.assertIn("CONVOY_TEST_B=gemm", lines)
 
     def test_it_is_silent_and_leaves_nothing_else_behind(self):
         names = r"set | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)[=( ].*/\1/p'"
-        for shell in self.each_shell():
+        for shell in SHELLS:
             functions = {"bash": "declare -F", "zsh": "print -l ${(k)functions}"}.get(shell, ":")
-            alone = self.output([self.need(shell, ""), "-eu", "-c", f"{names}; {functions}"])
+            alone = self.output([SHELLS[shell], "-eu", "-c", f"{names}; {functions}"])
             after = self.read_in(shell, after=f"{names}; {functions}")
             new = set(after.split()) - set(alone.split()) - {"_", "LINENO", "PIPESTATUS", "pipestatus", "RANDOM", "SECONDS"}
             self.assertEqual(new, {"CONVOY_TEST_A", "CONVOY_TEST_B"})
             self.assertEqual(self.read_in(shell, after=":"), "")
 
     def test_a_users_own_value_wins(self):
-        for shell in self.each_shell():
+        for shell in SHELLS:
             self.assertIn("CONVOY_TEST_A=mine\n", self.read_in(shell, env={"CONVOY_TEST_A": "mine"}))
 
     def test_nothing_happens_when_nothing_is_needed_or_the_program_fails_or_is_gone(self):
@@ -56,7 +51,7 @@ class Shells(InstallCase):
             self.answer(answer)
             if answer == "gone":
                 (self.prefix / "bin/convoy").unlink()
-            for shell in self.each_shell():
+            for shell in SHELLS:
                 for options in (("-eu",), ("-e",), ()):
                     self.assertNotIn("CONVOY_TEST", self.read_in(shell, options=options))
 
@@ -88,11 +83,10 @@ class Logins(InstallCase):
         if not may_mount():
             self.skipTest("no private mounts here (unshare -r -m): only Shells and the user's logins are tested")
         self.install()
-        for shell in SHELLS:
+        for shell, path in SHELLS.items():
             with self.subTest(shell):
                 if shell == "zsh" and not os.path.isdir("/etc/zsh"):
                     self.skipTest("this zsh has no /etc/zsh")
-                path = self.need(shell, "its package is missing")
                 self.assertIn("CONVOY_TEST_A=it's here\n", self.login(path))
                 self.answer("nothing")
                 self.assertNotIn("CONVOY_TEST", self.login(path))
@@ -101,9 +95,8 @@ class Logins(InstallCase):
     def test_of_a_user(self):
         self.write("home/.zprofile", "")
         self.install_for_user()
-        for shell in SHELLS:
+        for shell, path in SHELLS.items():
             with self.subTest(shell):
-                path = self.need(shell, "its package is missing")
                 self.assertIn("CONVOY_TEST_A=it's here\n", self.output([path, "-l", "-c", "env"]))
         # bash reads this one instead, and in it nothing else.
         self.write("home/.bash_profile", "# mine\n")
@@ -112,8 +105,8 @@ class Logins(InstallCase):
         self.install_for_user()
         self.assertIn("CONVOY_TEST_A=it's here\n", self.output(bash))
         self.uninstall(scope="--user")
-        for shell in SHELLS:
-            self.assertNotIn("CONVOY_TEST", self.output([self.need(shell, ""), "-l", "-c", "env"]))
+        for path in SHELLS.values():
+            self.assertNotIn("CONVOY_TEST", self.output([path, "-l", "-c", "env"]))
 
     def test_preloading_reaches_the_users_named(self):
         library = pathlib.Path(self.program).parent / "libconvoy_miopen.so"
@@ -124,8 +117,7 @@ class Logins(InstallCase):
         me = self.output(["id", "-un"]).strip()
         mapped = r"cat /proc/self/maps; . '{0}'; . '{0}'; cat /proc/self/maps; echo $LD_PRELOAD"
         preload = self.root / "etc/profile.d/convoy-preload.sh"
-        for shell in SHELLS:
-            path = self.need(shell, "its package is missing")
+        for shell, path in SHELLS.items():
             for user, wanted in ((me, True), ("somebody-else", False)):
                 self.install("--preload", f"user:{user}", "--preload", "user:nobody-here")
                 said = self.output([path, "-eu", "-c", mapped.format(preload).replace("$LD_PRELOAD", "${LD_PRELOAD-}")])

@@ -28,6 +28,10 @@ std::optional<FormerFile> as_former(const std::optional<FileState>& now) {
                     std::max<std::int64_t>(now->modified_ns.value_or(0), 0)};
 }
 
+FileChange seen(const std::string& path, std::optional<FileState> now) {
+  return {FileChange::Kind::none, path, {}, std::move(now), std::nullopt, std::nullopt};
+}
+
 FileChange left_alone(FileChange change, std::string why, const ManifestEntry* entry) {
   change.kind = FileChange::Kind::left_alone;
   change.reason = std::move(why);
@@ -125,12 +129,10 @@ FileChange restore_block(FileChange change, const ManifestEntry& entry) {
 }
 
 FileChange change_for(InstallTree& tree, const PlannedFile& planned, const ManifestEntry* entry, bool complete) {
-  FileChange change;
-  change.path = planned.path;
-  change.reason = planned.reason;
   auto now = tree.read(planned.path);
-  if (!now) return left_alone(std::move(change), now.error().message, entry);
-  change.now = std::move(*now);
+  if (!now) return left_alone(seen(planned.path, std::nullopt), now.error().message, entry);
+  FileChange change = seen(planned.path, std::move(*now));
+  change.reason = planned.reason;
   if (entry != nullptr && entry->block != planned.block) {
     return left_alone(std::move(change), "the list of what is installed has it as something else", entry);
   }
@@ -140,11 +142,9 @@ FileChange change_for(InstallTree& tree, const PlannedFile& planned, const Manif
 
 FileChange change_to_restore(InstallTree& tree, const InstallPlaces& places, const ManifestEntry& entry,
                              bool complete) {
-  FileChange change;
-  change.path = entry.path;
   auto now = tree.read(entry.path);
-  if (!now) return left_alone(std::move(change), now.error().message, &entry);
-  change.now = std::move(*now);
+  if (!now) return left_alone(seen(entry.path, std::nullopt), now.error().message, &entry);
+  FileChange change = seen(entry.path, std::move(*now));
   return entry.block ? restore_block(std::move(change), entry)
                      : restore_file(std::move(change), tree, places, entry, complete);
 }
