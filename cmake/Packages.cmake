@@ -98,7 +98,7 @@ convoy_system_file(FILES profile.fish share/fish/vendor_conf.d/convoy.fish)
 convoy_system_file(PROGRAMS system-environment-generator lib/systemd/system-environment-generators/60-convoy)
 convoy_system_file(PROGRAMS user-environment-generator lib/systemd/user-environment-generators/60-convoy)
 convoy_system_file(FILES convoy-environment.service lib/systemd/system/convoy-environment.service)
-convoy_system_file(FILES 60-convoy.rules lib/udev/rules.d/60-convoy.rules)
+convoy_system_file(FILES convoy.rules lib/udev/rules.d/60-convoy.rules)
 convoy_system_file(PROGRAMS container-entrypoint share/convoy/container-entrypoint)
 
 if(TARGET convoy_sim_hip)
