@@ -6,7 +6,7 @@ set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 build_dir=$(cd "${1:?the build folder}" && pwd)
 PATH=$PATH:/usr/sbin:/sbin  # where dpkg wants to see ldconfig
-umask 022
+umask 077  # must not be seen in the packages
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/convoy-packages.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -21,9 +21,5 @@ foreach(package ${CPACK_COMPONENTS_ALL})
   file(WRITE ${documents}/changelog.Debian "${changelog}")
   file(GLOB pages ${share}/man/man*/*)
   execute_process(COMMAND gzip -9nf ${documents}/changelog.Debian ${pages} COMMAND_ERROR_IS_FATAL ANY)
-  # Whatever the umask.
-  file(GLOB pages ${share}/man/man*/*)
-  file(CHMOD ${documents}/copyright ${documents}/changelog.Debian.gz ${pages} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
-  file(CHMOD ${share} ${share}/doc ${documents}
-    PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endforeach()
+execute_process(COMMAND chmod -R u=rwX,go=rX ${CPACK_TEMPORARY_DIRECTORY} COMMAND_ERROR_IS_FATAL ANY)  # whatever the umask
