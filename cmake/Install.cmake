@@ -1,6 +1,8 @@
 # Install and export rules. libconvoy is a shared library with a C face: its package file needs no find_package() of its
-# dependencies, and a program built against it needs no other header than ours.
+# dependencies, and a program built against it needs no other header than ours. Components are Debian packages (Packages.cmake); what
+# names none belongs to the program's.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME convoy)
 
 # The C ABI's number; it rises only with an incompatible change of convoy.h.
 set_target_properties(convoy PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME convoy)
@@ -8,22 +10,23 @@ set_target_properties(convoy PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 E
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/convoy)
 install(TARGETS convoy convoy_cli EXPORT convoy_targets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libconvoy0 NAMELINK_COMPONENT libconvoy-dev
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT convoy_targets NAMESPACE convoy:: DESTINATION ${package_dir})
+install(EXPORT convoy_targets NAMESPACE convoy:: DESTINATION ${package_dir} COMPONENT libconvoy-dev)
 configure_package_config_file(cmake/convoy-config.cmake.in ${PROJECT_BINARY_DIR}/convoy-config.cmake
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/convoy-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/convoy-config.cmake ${PROJECT_BINARY_DIR}/convoy-config-version.cmake
-  DESTINATION ${package_dir})
+  DESTINATION ${package_dir} COMPONENT libconvoy-dev)
 
 # Relative to its own place, so that `cmake --install --prefix elsewhere` and moved folders keep working.
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pkgconfig_to_prefix ${CMAKE_INSTALL_PREFIX}/${pkgconfig_dir} ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/convoy.pc.in ${PROJECT_BINARY_DIR}/convoy.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/convoy.pc DESTINATION ${pkgconfig_dir})
+install(FILES ${PROJECT_BINARY_DIR}/convoy.pc DESTINATION ${pkgconfig_dir} COMPONENT libconvoy-dev)
 
-install(FILES include/convoy/convoy.h include/convoy/convoy.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/convoy)
+install(FILES include/convoy/convoy.h include/convoy/convoy.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/convoy
+  COMPONENT libconvoy-dev)
 # As they stand in the source tree: they link to each other.
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,4 +1,4 @@
-# Sourced by build, test and demo: what Convoy needs from Debian, and how many jobs this machine carries.
+# Sourced by build, test, package and demo: what Convoy needs from Debian, and how many jobs this machine carries.
 # Has to work on a bare system: no git, no sudo, possibly no /proc (so no process substitution either).
 
 # Name the packages once; CMake (cmake/Dependencies.cmake) says what each one is for. ocl-icd-opencl-dev is there because
@@ -9,11 +9,12 @@ k_build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev lib
 k_simulator_packages=(libamdhip64-5 libhiprtc-builtins5 libllvm15)
 # PyTorch, for its door; the tests take networks from torchvision, and make a wheel.
 k_torch_packages=(python3-torch libtorch-dev)
+# For the packages and the manual page in them.
+k_package_packages=(dpkg-dev file help2man)
 # A clang for the architectures that this HIPRTC does not know and for the simulator's own tests; PoCL for OpenCL's; those who
 # read what `convoy install` writes.
-k_test_packages=(libgtest-dev python3 help2man "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd
-  "${k_torch_packages[@]}" python3-torchvision python3-pip python3-setuptools python3-wheel
-  zsh fish systemd udev)
+k_test_packages=(libgtest-dev python3 "${k_package_packages[@]}" "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd
+  "${k_torch_packages[@]}" python3-torchvision python3-pip python3-setuptools python3-wheel zsh fish systemd udev)
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -91,7 +92,7 @@ job_count() {
 build_folder() {
   case $1 in
     release) printf build ;;
-    dev | tsan) printf 'build-%s' "$1" ;;
-    *) die "unknown preset '$1': release, dev or tsan" ;;
+    dev | tsan | package) printf 'build-%s' "$1" ;;
+    *) die "unknown preset '$1': release, dev, tsan or package" ;;
   esac
 }

@@ -13,7 +13,7 @@ CODE_FOLDERS = ("src", "include", "shim", "sim", "torch", "examples", "tests", "
 LIBRARY_FLOORS = ("base", "problem", "device", "store", "guard", "install", "solvers", "dispatch", "api")
 CODE = {".h", ".hpp", ".c", ".cc", ".cpp", ".cl", ".inc"}
 # What is text but not named so.
-TEXT_NAMES = {"LICENSE", "run", "build", "test", "demo", "tidy"}
+TEXT_NAMES = {"LICENSE", "run", "build", "test", "demo", "tidy", "package"}
 TEXT = CODE | {".py", ".sh", ".sql", ".syms", ".cmake", ".in", ".txt", ".md", ".json", ".tsv", ".map"}
 
 EMPTY_NAME = re.compile(r"(common|core|util(itie)?s?|managers?|helpers?)")
