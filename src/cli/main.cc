@@ -10,6 +10,16 @@
 #include "cli/command.h"
 
 namespace convoy {
+
+CLI::Option* add_setting_option(CLI::App* command, CommandContext& context, const char* key, const char* meaning) {
+  const std::string flag = fmt::format("--{}", key);
+  const auto set = [&context, key, flag](const std::string& value) {
+    const auto result = context.settings.set(key, value, Origin::command_line, flag);
+    if (!result) throw CLI::ValidationError(flag, result.error().message);
+  };
+  return command->add_option_function<std::string>(flag, set, meaning)->trigger_on_parse();
+}
+
 namespace {
 
 // Applies "key=value"; throws what CLI11 turns into a usage error.
@@ -57,8 +67,7 @@ int run_program(int argc, char** argv) {
     log_to_stderr(log_level_of(context.settings, LogLevel::warning));
     for (const std::string& problem : context.settings.problems()) fmt::print(stderr, "convoy: {}\n", problem);
     // A setting that cannot be used would silently do something else than asked; these only look.
-    const bool looks =
-        app.got_subcommand("settings") || app.got_subcommand("devices") || app.got_subcommand("doctor");
+    const bool looks = app.got_subcommand("settings") || app.got_subcommand("devices") || app.got_subcommand("doctor");
     if (!context.settings.problems().empty() && !looks) throw CLI::RuntimeError(2);
   });
   try {
