@@ -1,165 +1,83 @@
-// `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first.
+// `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first; --selftest also computes.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "base/counted.h"
 #include "cli/command.h"
-#include "cli/examine.h"
-#include "device/rooted_files.h"
-#include "problem/printable.h"
+#include "cli/doctor.h"
+#include "cli/interrupt.h"
 
 namespace convoy {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Report {
-  std::vector<Finding> findings;
-  std::vector<PlacedVariable> variables;
-  Detection detection;
+struct DoctorOptions {
+  bool json = false;
+  std::string root;
+  std::string site_packages;
+  bool selftest = false;
+  bool quick = false;
+  SelftestOptions test;
 };
 
-VariableSet process_variables() {
-  VariableSet variables;
-  for (auto& [name, value] : Settings::environment_with(environment_families())) variables.emplace(name, value);
-  return variables;
-}
-
-// A value of a folder's variable, or what stands in for it where there is none.
-std::string folder_or(const VariableSet& variables, std::string_view name, const std::string& otherwise) {
-  const auto found = variables.find(name);
-  return found != variables.end() && found->second.starts_with('/') ? found->second : otherwise;
-}
-
-// The Python of an active virtual environment keeps its packages below lib/python3.11 or the like.
-void add_virtual_environment(const std::string& root, DetectOptions& options) {
-  const std::string folder = Settings::environment("VIRTUAL_ENV");
-  if (!folder.starts_with('/')) return;
-  for (const std::string& name : RootedFiles(root).list(folder + "/lib")) {
-    if (name.starts_with("python"))
-      options.site_packages.push_back(fmt::format("{}/lib/{}/site-packages", folder, name));
-  }
-}
-
-DetectOptions places_to_look(const std::string& root, const std::string& home, const VariableSet& variables) {
-  DetectOptions options;
-  add_virtual_environment(root, options);
-  if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
-    options.conda_prefixes.push_back(conda);
-  }
-  if (!home.starts_with('/')) return options;
-  options.user_folders = {folder_or(variables, "MIOPEN_USER_DB_PATH", home + "/.config/miopen"),
-                          folder_or(variables, "MIOPEN_CUSTOM_CACHE_DIR", home + "/.cache/miopen")};
-  return options;
-}
-
-Report examine(const std::string& root, const std::string& site_packages, const Settings& settings) {
-  const std::string home = Settings::environment("HOME");
-  const VariableSet process = process_variables();
-  Report report;
-  auto add = [&report](std::vector<Finding> found) { std::ranges::move(found, std::back_inserter(report.findings)); };
-  EnvironmentReport environment = examine_environment(process, {root, home, {}});
-  report.variables = std::move(environment.variables);
-  add(std::move(environment.findings));
-  DetectOptions options = places_to_look(root, home, process);
-  if (!site_packages.empty()) options.site_packages.push_back(site_packages);
-  report.detection = detect(root, options);
-  add(examine_machine(report.detection, report.variables));
-  add(examine_leftovers(root, home));
-  // An image has no share in the caller's folder.
-  if (root.empty()) add(examine_own(settings));
+// Says all that is known. Returns the exit status.
+int tell(DoctorReport& report, const DoctorOptions& options) {
+  if (report.selftest) std::ranges::move(findings_of(*report.selftest), std::back_inserter(report.findings));
   sort_findings(report.findings);
-  return report;
+  fmt::print("{}", options.json ? doctor_as_json(report) : doctor_as_text(report));
+  return exit_status_of(report.findings);
 }
 
-Json as_json(const DetectedGpu& gpu) {
-  Json lacks = Json::array();
-  for (const Lack& lack : gpu.lacks) lacks.push_back({{"kind", name_of(lack.kind)}, {"detail", lack.detail}});
-  return {{"pci_address", gpu.pci_address},
-          {"vendor", fmt::format("{:04x}", gpu.vendor)},
-          {"device", fmt::format("{:04x}", gpu.device)},
-          {"architecture", gpu.architecture},
-          {"integrated", gpu.integrated},
-          {"compute_units", gpu.compute_units},
-          {"memory_bytes", gpu.memory_bytes},
-          {"kfd_node", gpu.kfd_node},
-          {"driver", gpu.driver},
-          {"render_node", gpu.render_node.path},
-          {"lacks", std::move(lacks)}};
+int doctor_command(DoctorOptions options, const Settings& settings) {
+  while (options.root.ends_with('/')) options.root.pop_back();
+  std::unique_ptr<InterruptWatch> interrupt;
+  if (options.selftest) interrupt = std::make_unique<InterruptWatch>();
+  DoctorReport report = examine(options.root, options.site_packages, settings);
+  if (options.selftest) {
+    options.test.extent = options.quick ? SelftestExtent::quick : SelftestExtent::full;
+    auto tested = run_selftest(settings, options.test, *interrupt, [&](const SelftestReport& so_far) {
+      // On another thread, while this one hangs: nothing below may be cleaned up.
+      report.selftest = so_far;
+      const int status = tell(report, options);
+      std::fflush(stdout);
+      _exit(status);
+    });
+    if (!tested) {
+      fmt::print(stderr, "convoy: {}\n", tested.error().message);
+      return 2;
+    }
+    report.selftest = std::move(*tested);
+  }
+  return tell(report, options);
 }
 
-void print_json(const Report& report) {
-  Json out{{"findings", Json::array()}, {"gpus", Json::array()},      {"driver", Json::object()},
-           {"rocm", Json::array()},     {"libraries", Json::array()}, {"variables", Json::array()}};
-  for (const Finding& one : report.findings) {
-    out["findings"].push_back({{"id", one.id},
-                               {"severity", name_of(one.severity)},
-                               {"sentence", one.sentence},
-                               {"place", one.place},
-                               {"cure", one.cure},
-                               {"source", one.source}});
-  }
-  for (const DetectedGpu& gpu : report.detection.gpus) out["gpus"].push_back(as_json(gpu));
-  const KernelDriver& driver = report.detection.driver;
-  out["driver"] = {{"loaded", driver.loaded}, {"version", driver.version}, {"kernel_release", driver.kernel_release}};
-  for (const RocmInstall& one : report.detection.rocm)
-    out["rocm"].push_back({{"path", one.path}, {"version", one.version}});
-  for (const DetectedLibrary& one : report.detection.libraries) {
-    out["libraries"].push_back({{"name", one.name},
-                                {"path", one.path},
-                                {"version", one.version},
-                                {"origin", name_of(one.origin)},
-                                {"database_folder", one.database_folder},
-                                {"embedded_databases", one.embedded_databases}});
-  }
-  for (const PlacedVariable& one : report.variables) {
-    out["variables"].push_back(
-        {{"name", one.name}, {"value", one.value}, {"judgement", name_of(one.judgement)}, {"places", one.places}});
-  }
-  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
-}
-
-void print_finding(const Finding& one) {
-  fmt::print("{:<8} {}\n", name_of(one.severity), one.id);
-  fmt::print("    {}\n", one.sentence);
-  if (!one.place.empty()) fmt::print("    where: {}\n", one.place);
-  if (!one.cure.empty()) fmt::print("    cure:  {}\n", one.cure);
-  if (!one.source.empty()) fmt::print("    see:   {}\n", one.source);
-}
-
-void print_machine(const Detection& detection) {
-  constexpr double k_gib = 1 << 30;
-  for (const DetectedGpu& gpu : detection.gpus) {
-    fmt::print("GPU {} {:04x}:{:04x} {}, {} compute units, {:.1f} GiB{}, driver {}{}\n", printable(gpu.pci_address),
-               gpu.vendor, gpu.device,
-               gpu.architecture.empty() ? "of unknown architecture" : printable(gpu.architecture), gpu.compute_units,
-               static_cast<double>(gpu.memory_bytes) / k_gib, gpu.integrated ? ", integrated" : "",
-               gpu.driver.empty() ? "none" : printable(gpu.driver), gpu.lacks.empty() ? "" : ", cannot be used");
-  }
-  for (const RocmInstall& one : detection.rocm) {
-    fmt::print("ROCm {} in {}\n", one.version.empty() ? "of unknown version" : printable(one.version),
-               printable(one.path));
-  }
-  for (const DetectedLibrary& one : detection.libraries) {
-    fmt::print("{} {} ({}) {}\n", printable(one.name), printable(one.version), name_of(one.origin),
-               printable(one.path));
-  }
-}
-
-void print_text(const Report& report) {
-  for (const Finding& one : report.findings) print_finding(one);
-  if (!report.findings.empty()) fmt::print("\n");
-  print_machine(report.detection);
-  const auto count = [&](Severity severity) {
-    return std::ranges::count(report.findings, severity, &Finding::severity);
-  };
-  fmt::print("{} broken, {}, {}\n", count(Severity::broken), counted(count(Severity::warning), "warning"),
-             counted(count(Severity::note), "note"));
+void add_selftest_options(CLI::App* command, const std::shared_ptr<DoctorOptions>& options, CommandContext& context) {
+  CLI::Option* selftest = command->add_flag("--selftest", options->selftest,
+                                            "Also compute all kinds of convolutions here, and check every number");
+  command->add_flag("--quick", options->quick, "Some seconds of the self test instead of some minutes")
+      ->needs(selftest);
+  command
+      ->add_option("--device", options->test.device,
+                   "What the self test runs on: auto, cpu, hip, cuda, opencl (also hip:1 ...), sim:gfx1010")
+      ->capture_default_str()
+      ->needs(selftest);
+  command->add_option("--only", options->test.only, "Classes of the self test, separated by commas")
+      ->type_name("CLASS")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->needs(selftest);
+  command->add_option("--seed", options->test.seed, "Of the self test's random numbers")
+      ->capture_default_str()
+      ->needs(selftest);
+  add_setting_option(command, context, "fault", "Make a solver fail in the self test, e.g. miopen:hang@hw>42")
+      ->type_name("SPEC")
+      ->needs(selftest);
 }
 
 }  // namespace
@@ -167,34 +85,27 @@ void print_text(const Report& report) {
 void add_doctor_command(CLI::App& app, CommandContext& context) {
   CLI::App* command =
       app.add_subcommand("doctor", "Say what is wrong with AMD's software and GPUs here, and what to do");
-  struct Options {
-    bool json = false;
-    std::string root;
-    std::string site_packages;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   command->add_flag("--json", options->json, "Print a JSON object instead");
-  command->add_option("--root", options->root, "Look at the machine or image whose root is this folder")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
+  CLI::Option* root =
+      command->add_option("--root", options->root, "Look at the machine or image whose root is this folder")
+          ->type_name("DIR")
+          ->check(CLI::ExistingDirectory);
   command
       ->add_option("--python", options->site_packages,
                    "Also look at the wheels in a Python's site-packages, named in the root")
       ->type_name("DIR");
+  add_selftest_options(command, options, context);
+  root->excludes(command->get_option("--selftest"));  // an image computes nothing
   command->footer(
       "Exit status: 0 nothing is wrong, 1 warnings, 2 usage, 3 something is broken.\n"
       "Examples:\n"
       "  convoy doctor                            this machine, this shell's variables\n"
       "  convoy doctor --root /mnt/image          files of an image, this shell's variables\n"
       "  env -i convoy doctor --root /mnt/image   files of an image alone\n"
+      "  convoy doctor --selftest                 after an installation: does this card compute right?\n"
       "  convoy doctor --json | jq '.findings[] | select(.severity == \"broken\")'");
-  command->callback([&context, options] {
-    std::string root = options->root;
-    while (root.ends_with('/')) root.pop_back();
-    const Report report = examine(root, options->site_packages, context.settings);
-    options->json ? print_json(report) : print_text(report);
-    context.exit_code = exit_status_of(report.findings);
-  });
+  command->callback([&context, options] { context.exit_code = doctor_command(*options, context.settings); });
 }
 
 }  // namespace convoy

@@ -1,0 +1,31 @@
+// What `convoy doctor` found, and the forms in which it says so.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/examine.h"
+#include "cli/finding.h"
+#include "cli/selftest.h"
+#include "device/detect.h"
+
+namespace convoy {
+
+struct DoctorReport {
+  std::vector<Finding> findings;  // the worst first
+  std::vector<PlacedVariable> variables;
+  Detection detection;
+  std::optional<SelftestReport> selftest;
+};
+
+// `root` as detect() takes it; `site_packages`: of one more Python, or empty.
+DoctorReport examine(const std::string& root, const std::string& site_packages, const Settings& settings);
+
+std::string doctor_as_text(const DoctorReport& report);
+std::string doctor_as_json(const DoctorReport& report);
+
+// Lines about the machine: GPUs, ROCm, libraries.
+std::string machine_as_text(const Detection& detection);
+
+}  // namespace convoy
