@@ -47,7 +47,7 @@ std::string doctor_as_text(const DoctorReport& report) {
   for (const Finding& one : report.findings) add_finding(one, text);
   if (!report.findings.empty()) text += "\n";
   text += machine_as_text(report.detection);
-  if (report.selftest) text += "\n" + selftest_as_text(*report.selftest);
+  if (report.selftest) text += fmt::format("\n{}", selftest_as_text(*report.selftest));
   const auto count = [&](Severity severity) {
     return std::ranges::count(report.findings, severity, &Finding::severity);
   };

@@ -111,7 +111,9 @@ bool Selftest::run_case(SelftestClassResult& row, const SourcedProblem& input,
 
 void Selftest::run(const std::vector<std::string>& only) {
   plan(only);
-  RunnerOptions options{.seed = report_.seed, .check_every_number = true};
+  RunnerOptions options;
+  options.seed = report_.seed;
+  options.check_every_number = true;
   if (report_.simulated) options.limits.max_gflop = k_simulated_gflop;
   ProblemRunner runner(dispatcher_, options);
   for (std::size_t i = 0; i < classes_.size() && !interrupt_.requested(); ++i) {
@@ -181,11 +183,7 @@ void SelftestClassResult::add(const ProblemReport& report) {
 Result<SelftestReport> run_selftest(const Settings& settings, const SelftestOptions& options, InterruptWatch& interrupt,
                                     const std::function<void(const SelftestReport&)>& on_stuck) {
   CONVOY_CHECK(check_names(options.only));
-  CONVOY_TRY(const auto dispatcher, Dispatcher::create(settings, options.device, [](Policy& policy) {
-               use_own_trials(policy);
-               // A card that hangs should cost a deadline, not the test.
-               if (policy.trial == TrialMode::automatic) policy.trial = TrialMode::always;
-             }));
+  CONVOY_TRY(const auto dispatcher, Dispatcher::create(settings, options.device, use_own_trials));
   const DeviceInfo& info = dispatcher->context().device().info();
   SelftestReport report;
   report.device = info.name;

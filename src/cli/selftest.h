@@ -1,5 +1,5 @@
-// The owner's check of `convoy doctor`: classes of convolutions, run as programs run them, through the engine, on one device. Every
-// candidate is first tried in a child with a deadline; every number that is served is compared with the reference.
+// The owner's check of `convoy doctor`: classes of convolutions, run as programs run them, through the engine, on one device: vendors'
+// libraries and suspects are tried in a child first. Every number that is served is compared with the reference.
 #pragma once
 
 #include <cstdint>
