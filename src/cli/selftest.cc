@@ -27,6 +27,21 @@ bool is_passed_over(const Attempt& attempt) {
   return attempt.outcome != Outcome::unfit || attempt.tier == Tier::vendor;
 }
 
+// Reasons that differ in numbers alone, times and sizes, are one.
+bool alike(std::string_view a, std::string_view b) {
+  const auto is_number = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
+  const auto next = [&](std::string_view& text) {
+    while (!text.empty() && is_number(text.front())) text.remove_prefix(1);
+    const char first = text.empty() ? '\0' : text.front();
+    text.remove_prefix(text.empty() ? 0 : 1);
+    return first;
+  };
+  while (!a.empty() || !b.empty()) {
+    if (next(a) != next(b)) return false;
+  }
+  return true;
+}
+
 // The longest that a case may take while nothing in this process hangs: each solver's trial, then its run here.
 std::chrono::milliseconds longest(const Problem& problem, const DispatchContext& context) {
   std::chrono::milliseconds sum = 4 * trial_deadline(problem, context.policy());
@@ -169,14 +184,18 @@ void SelftestClassResult::add(const ProblemReport& report) {
   }
   for (const Attempt& attempt : report.attempts) {
     if (!is_passed_over(attempt)) continue;
-    const auto same = std::ranges::find_if(passed_over, [&](const PassedOver& one) {
-      return one.solver == attempt.solver && one.outcome == attempt.outcome && one.reason == attempt.reason;
-    });
-    if (same != passed_over.end()) {
-      ++same->cases;
-    } else if (passed_over.size() < k_most_reasons) {
-      passed_over.push_back({attempt.solver, attempt.tier, attempt.outcome, attempt.reason, 1, problem});
-    }
+    merge_into(passed_over, {attempt.solver, attempt.tier, attempt.outcome, attempt.reason, 1, problem});
+  }
+}
+
+void merge_into(std::vector<PassedOver>& all, const PassedOver& more) {
+  const auto same = std::ranges::find_if(all, [&more](const PassedOver& one) {
+    return one.solver == more.solver && one.outcome == more.outcome && alike(one.reason, more.reason);
+  });
+  if (same != all.end()) {
+    same->cases += more.cases;
+  } else if (all.size() < k_most_reasons) {
+    all.push_back(more);
   }
 }
 

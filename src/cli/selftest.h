@@ -31,6 +31,9 @@ struct PassedOver {
   bool vendor() const { return tier == Tier::vendor; }
 };
 
+// Counts `more` with those of the same solver, outcome and reason; reasons may differ in numbers.
+void merge_into(std::vector<PassedOver>& all, const PassedOver& more);
+
 struct SelftestFailure {
   std::string problem;
   std::string reason;
@@ -46,7 +49,7 @@ struct SelftestClassResult {
   double slowest_ms = 0;
   std::string worst;  // by error in parts of the tolerance
   double worst_error = 0, worst_tolerance = 0;
-  std::vector<PassedOver> passed_over;    // at most k_most_reasons
+  std::vector<PassedOver> passed_over;    // the first kinds
   std::vector<SelftestFailure> failures;  // the first ones
 
   std::int64_t done() const { return passed + failed + left_out; }

@@ -47,7 +47,7 @@ TEST(SelftestCases, NoLineIsLost) {
   EXPECT_GT(lines, 90U);
   std::size_t shapes = 0;
   for (const SelftestClass& one : selftest_classes(SelftestExtent::full)) {
-    shapes += one.problems.size() / (one.name == "networks" ? 3 * 4 : 3 * 6);
+    shapes += one.problems.size() / (one.name == "networks" ? 3 * 2 : 3 * 6);
   }
   EXPECT_EQ(shapes, lines);
 }

@@ -1,7 +1,6 @@
 // What the self test says: findings in doctor's form, and a table.
 #include <algorithm>
-#include <numeric>
-#include <tuple>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -104,16 +103,7 @@ std::string table_of(const SelftestReport& report) {
 std::string passed_over_text(const SelftestReport& report) {
   std::vector<PassedOver> all;
   for (const SelftestClassResult& row : report.classes) {
-    for (const PassedOver& one : row.passed_over) {
-      const auto same = std::ranges::find_if(all, [&](const PassedOver& other) {
-        return std::tie(other.solver, other.outcome, other.reason) == std::tie(one.solver, one.outcome, one.reason);
-      });
-      if (same == all.end()) {
-        all.push_back(one);
-      } else {
-        same->cases += one.cases;
-      }
-    }
+    for (const PassedOver& one : row.passed_over) merge_into(all, one);
   }
   std::string text;
   for (const PassedOver& one : all) {
