@@ -81,6 +81,10 @@ int tell(DoctorReport& report, const DoctorOptions& options, const Settings& set
 
 int doctor_command(DoctorOptions options, const Settings& settings) {
   while (options.root.ends_with('/')) options.root.pop_back();
+  if (options.json && options.report == "-") {
+    fmt::print(stderr, "convoy: --json and --report - both want standard output; name a file for the report\n");
+    return 2;
+  }
   if (const auto writable = check_report_file(options); !writable) {
     fmt::print(stderr, "convoy: {}\n", writable.error().message);
     return 2;

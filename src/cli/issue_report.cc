@@ -20,7 +20,7 @@
 namespace convoy {
 namespace {
 
-constexpr std::size_t k_most_problems = 100, k_most_incidents = 5;
+constexpr std::size_t k_most_problems = 50, k_most_incidents = 5;
 
 std::string utc(std::int64_t seconds) {
   return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
@@ -112,23 +112,35 @@ std::string settings_text(const Settings& settings) {
   return text;
 }
 
-// One problem's failures, the newest first, and the times that others take for it.
+// What is known of failures.
+struct Record {
+  Store::Contents contents;
+  std::vector<Quarantine> quarantined;
+};
+
+// One problem's failures, the newest first, until when they keep solvers away, and the times that others take for it.
 std::string incidents_text(const std::string& problem, std::span<const Incident* const> incidents,
-                           const std::vector<FindRecord>& finds) {
+                           const Record& record) {
   std::string text = fmt::format("{}\n{}\n", problem, driver_line_of(problem));
   for (const Incident* one : incidents.first(std::min(incidents.size(), k_most_incidents))) {
     text += fmt::format("    {}: {} {}{}: {}\n        on {}; library {}\n", utc(one->at), one->key.solver,
                         to_string(one->verdict), one->signal == 0 ? "" : fmt::format(" (signal {})", one->signal),
                         one->reason, one->key.device, one->key.library);
   }
-  if (incidents.size() > k_most_incidents)
-    text += fmt::format("    and {} before\n",
-                        counted(static_cast<std::int64_t>(incidents.size() - k_most_incidents), "more time"));
-  for (const FindRecord& one : finds) {
+  if (incidents.size() > k_most_incidents) {
+    const auto more = static_cast<std::int64_t>(incidents.size() - k_most_incidents);
+    text += fmt::format("    and {} before\n", counted(more, "more time"));
+  }
+  // By class, whose text has n* for the batch and would be no problem to whoever reads the report.
+  for (const Quarantine& one : record.quarantined) {
+    if (one.key.problem_class != incidents.front()->key.problem_class) continue;
+    text += fmt::format("    {} in quarantine until {}, on {}\n", one.key.solver, utc(one.until), one.key.device);
+  }
+  for (const FindRecord& one : record.contents.finds) {
     if (one.problem != problem) continue;
     text += fmt::format("    measured: {} takes {} on {}\n", one.solver, time_text(one.time_ms), one.device);
   }
-  return text + "\n";
+  return text + '\n';
 }
 
 std::string failures_text(const Settings& settings, std::int64_t now) {
@@ -136,10 +148,14 @@ std::string failures_text(const Settings& settings, std::int64_t now) {
   std::error_code error;
   // A folder that is not there yet is not made.
   if (config.folder.empty() || !std::filesystem::is_directory(config.folder, error)) return "";
-  const auto contents = Store::open(config)->contents();
+  auto contents = Store::open(config)->contents();
   if (!contents) return fmt::format("cannot be read: {}\n", contents.error().message);
+  auto quarantined = quarantines(contents->incidents, config.forgiveness, now);
+  const Record record{std::move(*contents), std::move(quarantined)};
   std::vector<const Incident*> newest;
-  for (const Incident& one : contents->incidents) newest.push_back(&one);
+  for (const Incident& one : record.contents.incidents) {
+    if (one.verdict != Verdict::refused) newest.push_back(&one);  // no failure: it does not serve such problems
+  }
   std::ranges::stable_sort(newest, [](const Incident* a, const Incident* b) { return a->at > b->at; });
   std::map<std::string, std::vector<const Incident*>> by_problem;
   std::vector<std::string> problems;  // in the order of their newest incident
@@ -150,12 +166,11 @@ std::string failures_text(const Settings& settings, std::int64_t now) {
   }
   std::string text;
   for (std::size_t i = 0; i < std::min(problems.size(), k_most_problems); ++i)
-    text += incidents_text(problems[i], by_problem[problems[i]], contents->finds);
-  if (problems.size() > k_most_problems)
-    text += fmt::format("and {} (convoy db export has all)\n\n",
-                        counted(static_cast<std::int64_t>(problems.size() - k_most_problems), "more problem"));
-  for (const Quarantine& one : quarantines(contents->incidents, config.forgiveness, now))
-    text += fmt::format("in quarantine until {}: {} on {}\n", utc(one.until), one.key.solver, one.key.problem_class);
+    text += incidents_text(problems[i], by_problem[problems[i]], record);
+  if (problems.size() > k_most_problems) {
+    const auto more = static_cast<std::int64_t>(problems.size() - k_most_problems);
+    text += fmt::format("and {} (convoy db export has all)\n", counted(more, "more problem"));
+  }
   return text;
 }
 
