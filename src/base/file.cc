@@ -113,19 +113,22 @@ Result<std::optional<std::string>> read_configuration(const std::string& path, s
   return content;
 }
 
-Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
+namespace {
+
+// Writes a temporary file beside `path` and lets `publish` give it that name. It returns 0 or an error number.
+template <typename Publish>
+Result<void> write_beside(const std::string& path, std::string_view content, unsigned mode, Publish publish) {
   const std::string folder = parent_of(path);
   std::string temporary = folder + "/.convoy-XXXXXX";
   const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!file.valid()) return io_failure(path, "create a temporary file beside it", errno);
-  const auto publish = [&]() -> Result<void> {
+  const auto write = [&]() -> Result<void> {
     CONVOY_CHECK(write_all(file.get(), path, content));
     if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0) return io_failure(path, "set the mode of", errno);
     if (::fsync(file.get()) != 0) return io_failure(path, "flush", errno);
-    if (std::rename(temporary.c_str(), path.c_str()) != 0) return io_failure(path, "replace", errno);
-    return {};
+    return publish(temporary);
   };
-  if (auto done = publish(); !done) {
+  if (auto done = write(); !done) {
     ::unlink(temporary.c_str());
     return done;
   }
@@ -134,6 +137,27 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL) return io_failure(folder, "flush", errno);
   return {};
+}
+
+}  // namespace
+
+Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
+  return write_beside(path, content, mode, [&path](const std::string& temporary) -> Result<void> {
+    if (std::rename(temporary.c_str(), path.c_str()) != 0) return io_failure(path, "replace", errno);
+    return {};
+  });
+}
+
+Result<void> write_new_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
+  return write_beside(path, content, mode, [&path](const std::string& temporary) -> Result<void> {
+    if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
+    const int renamed = errno;
+    if (renamed != EINVAL && renamed != ENOSYS) return io_failure(path, "create", renamed);
+    // File systems that cannot rename so can link, mostly.
+    if (::link(temporary.c_str(), path.c_str()) != 0) return io_failure(path, "create", errno);
+    ::unlink(temporary.c_str());
+    return {};
+  });
 }
 
 Result<void> make_private_folder(const std::string& path) {

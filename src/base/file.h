@@ -22,6 +22,9 @@ Result<std::optional<std::string>> read_configuration(const std::string& path, s
 // whatever the umask. A link at `path` is replaced, not followed.
 Result<void> write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0644);
 
+// The same for a file that must not be there yet: whatever has that name stays, a link too, and is an Error.
+Result<void> write_new_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0644);
+
 // Creates `path` and its missing parents (0700 for what is created). An Error when the last component is a link, not a
 // directory, not ours, or writable by anybody else.
 Result<void> make_private_folder(const std::string& path);

@@ -1,167 +1,141 @@
-// `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first.
+// `convoy doctor`: what of AMD's is here, what is wrong with it, and what to do, the worst first; --selftest also computes.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <filesystem>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <iterator>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "base/counted.h"
+#include "base/file.h"
 #include "cli/command.h"
-#include "cli/examine.h"
+#include "cli/doctor.h"
+#include "cli/interrupt.h"
+#include "cli/issue_report.h"
 #include "cli/this_machine.h"
-#include "device/rooted_files.h"
-#include "dispatch/rules.h"
-#include "problem/printable.h"
 
 namespace convoy {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct DoctorOptions {
   bool json = false;
-  std::string root;
-  std::string site_packages;
-  std::vector<std::string> also;
+  DoctorPlaces places;
+  bool selftest = false;
+  bool quick = false;
+  std::string report;  // a file; "-": standard output
+  bool force = false;
+  SelftestOptions test;
 };
 
-struct Report {
-  std::vector<Finding> findings;
-  std::vector<PlacedVariable> variables;
-  Detection detection;
-};
-
-// An image has no share in the caller's folder.
-std::string project_folder(const std::string& root) {
-  std::error_code error;
-  return root.empty() ? std::filesystem::current_path(error).string() : std::string();
+// Before hours of work: whether the file can be written at all.
+Result<void> check_report_file(const DoctorOptions& options) {
+  if (options.report.empty() || options.report == "-") return {};
+  struct stat status {};
+  if (::lstat(options.report.c_str(), &status) == 0 && !options.force) {
+    return fail(
+        ErrorCode::io,
+        fmt::format("--report {}: is there already; name another file, or replace it with --force", options.report));
+  }
+  const auto slash = options.report.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : options.report.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    return fail(ErrorCode::io, fmt::format("--report {}: its folder cannot be written: {}; name a file in one that can",
+                                           options.report, std::strerror(errno)));
+  }
+  return {};
 }
 
-EnvironmentSearch files_to_read(const std::string& root, const std::vector<std::string>& also) {
-  EnvironmentSearch search{
-      .root = root, .home = Settings::environment("HOME"), .project = project_folder(root), .also = also};
-  if (const std::string conda = Settings::environment("CONDA_PREFIX"); conda.starts_with('/')) {
-    search.conda_prefixes.push_back(conda);
+Result<void> write_report(const DoctorReport& report, const DoctorOptions& options, const Settings& settings) {
+  if (options.report.empty()) return {};
+  const std::string text =
+      issue_report(report, settings, Redactor::of_this_machine(), std::time(nullptr), CONVOY_VERSION);
+  if (options.report == "-") {
+    fmt::print("{}", text);
+    return {};
   }
-  for (std::string& path : search.also) {
-    if (!path.starts_with('/')) path = search.project + "/" + path;
-    if (!RootedFiles(root).resolve(path)) {
-      throw CLI::ValidationError("--also", "there is no such file: " + printable(path));
-    }
-  }
-  return search;
+  const auto written =
+      options.force ? write_file_atomically(options.report, text) : write_new_file_atomically(options.report, text);
+  if (written) fmt::print(stderr, "convoy: wrote {}; look through it before you attach it\n", options.report);
+  return written;
 }
 
-Report examine(const std::string& root, const DoctorOptions& options, const Settings& settings) {
-  const EnvironmentSearch search = files_to_read(root, options.also);
-  const VariableSet process = process_variables();
-  Report report;
-  auto add = [&report](std::vector<Finding> found) { std::ranges::move(found, std::back_inserter(report.findings)); };
-  EnvironmentReport environment = examine_environment(process, search);
-  report.variables = std::move(environment.variables);
-  add(std::move(environment.findings));
-  DetectOptions places = places_to_look(root, search.home, process);
-  if (!options.site_packages.empty()) places.site_packages.push_back(options.site_packages);
-  report.detection = detect(root, places);
-  add(examine_machine(report.detection, report.variables));
-  add(examine_visibility(report.detection, report.variables));
-  add(examine_driver_options(root));
-  add(examine_surroundings(root, report.detection.libraries, Settings::environment("LD_LIBRARY_PATH")));
-  add(examine_leftovers(root, search.home));
-  add(examine_rules(report.detection, load_rules(settings), {root, process, settings.text("strategy"), true}));
-  // An image has no share in the caller's folder.
-  if (root.empty()) add(examine_own(settings));
+// Says all that is known. Returns the exit status.
+int tell(DoctorReport& report, const DoctorOptions& options, const Settings& settings) {
+  if (report.selftest) std::ranges::move(findings_of(*report.selftest), std::back_inserter(report.findings));
   sort_findings(report.findings);
-  return report;
+  std::FILE* out = options.report == "-" ? stderr : stdout;
+  fmt::print(out, "{}", options.json ? doctor_as_json(report) : doctor_as_text(report));
+  if (const auto written = write_report(report, options, settings); !written) {
+    fmt::print(stderr, "convoy: --report {}\n", written.error().message);
+    return 2;
+  }
+  return exit_status_of(report.findings);
 }
 
-Json as_json(const DetectedGpu& gpu) {
-  Json lacks = Json::array();
-  for (const Lack& lack : gpu.lacks) lacks.push_back({{"kind", name_of(lack.kind)}, {"detail", lack.detail}});
-  return {{"pci_address", gpu.pci_address},
-          {"vendor", fmt::format("{:04x}", gpu.vendor)},
-          {"device", fmt::format("{:04x}", gpu.device)},
-          {"architecture", gpu.architecture},
-          {"integrated", gpu.integrated},
-          {"compute_units", gpu.compute_units},
-          {"memory_bytes", gpu.memory_bytes},
-          {"kfd_node", gpu.kfd_node},
-          {"driver", gpu.driver},
-          {"render_node", gpu.render_node.path},
-          {"lacks", std::move(lacks)}};
+int doctor_command(DoctorOptions options, const Settings& settings) {
+  options.places.root = root_of(options.places.root);
+  if (options.json && options.report == "-") {
+    fmt::print(stderr, "convoy: --json and --report - both want standard output; name a file for the report\n");
+    return 2;
+  }
+  if (const auto writable = check_report_file(options); !writable) {
+    fmt::print(stderr, "convoy: {}\n", writable.error().message);
+    return 2;
+  }
+  std::unique_ptr<InterruptWatch> interrupt;
+  if (options.selftest) interrupt = std::make_unique<InterruptWatch>();
+  auto examined = examine(options.places, settings);
+  if (!examined) {
+    fmt::print(stderr, "convoy: {}\n", examined.error().message);
+    return 2;
+  }
+  DoctorReport report = std::move(*examined);
+  if (options.selftest) {
+    options.test.extent = options.quick ? SelftestExtent::quick : SelftestExtent::full;
+    auto tested = run_selftest(settings, options.test, *interrupt, [&](const SelftestReport& so_far) {
+      // On another thread, while this one hangs: nothing below may be cleaned up.
+      report.selftest = so_far;
+      const int status = tell(report, options, settings);
+      std::fflush(stdout);
+      _exit(status);
+    });
+    if (!tested) {
+      fmt::print(stderr, "convoy: {}\n", tested.error().message);
+      return 2;
+    }
+    report.selftest = std::move(*tested);
+  }
+  return tell(report, options, settings);
 }
 
-void print_json(const Report& report) {
-  Json out{{"findings", Json::array()}, {"gpus", Json::array()},      {"driver", Json::object()},
-           {"rocm", Json::array()},     {"libraries", Json::array()}, {"variables", Json::array()}};
-  for (const Finding& one : report.findings) {
-    out["findings"].push_back({{"id", one.id},
-                               {"severity", name_of(one.severity)},
-                               {"sentence", one.sentence},
-                               {"place", one.place},
-                               {"cure", one.cure},
-                               {"source", one.source}});
-  }
-  for (const DetectedGpu& gpu : report.detection.gpus) out["gpus"].push_back(as_json(gpu));
-  const KernelDriver& driver = report.detection.driver;
-  out["driver"] = {{"loaded", driver.loaded}, {"version", driver.version}, {"kernel_release", driver.kernel_release}};
-  for (const RocmInstall& one : report.detection.rocm)
-    out["rocm"].push_back({{"path", one.path}, {"version", one.version}});
-  for (const DetectedLibrary& one : report.detection.libraries) {
-    out["libraries"].push_back({{"name", one.name},
-                                {"path", one.path},
-                                {"version", one.version},
-                                {"origin", name_of(one.origin)},
-                                {"database_folder", one.database_folder},
-                                {"embedded_databases", one.embedded_databases}});
-  }
-  for (const PlacedVariable& one : report.variables) {
-    out["variables"].push_back(
-        {{"name", one.name}, {"value", one.value}, {"judgement", name_of(one.judgement)}, {"places", one.places}});
-  }
-  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
-}
-
-void print_finding(const Finding& one) {
-  fmt::print("{:<8} {}\n", name_of(one.severity), one.id);
-  fmt::print("    {}\n", one.sentence);
-  if (!one.place.empty()) fmt::print("    where: {}\n", one.place);
-  if (!one.cure.empty()) fmt::print("    cure:  {}\n", one.cure);
-  if (!one.source.empty()) fmt::print("    see:   {}\n", one.source);
-}
-
-void print_machine(const Detection& detection) {
-  constexpr double k_gib = 1 << 30;
-  for (const DetectedGpu& gpu : detection.gpus) {
-    fmt::print("GPU {} {:04x}:{:04x} {}, {} compute units, {:.1f} GiB{}, driver {}{}\n", printable(gpu.pci_address),
-               gpu.vendor, gpu.device,
-               gpu.architecture.empty() ? "of unknown architecture" : printable(gpu.architecture), gpu.compute_units,
-               static_cast<double>(gpu.memory_bytes) / k_gib, gpu.integrated ? ", integrated" : "",
-               gpu.driver.empty() ? "none" : printable(gpu.driver), gpu.lacks.empty() ? "" : ", cannot be used");
-  }
-  for (const RocmInstall& one : detection.rocm) {
-    fmt::print("ROCm {} in {}\n", one.version.empty() ? "of unknown version" : printable(one.version),
-               printable(one.path));
-  }
-  for (const DetectedLibrary& one : detection.libraries) {
-    fmt::print("{} {} ({}) {}\n", printable(one.name), printable(one.version), name_of(one.origin),
-               printable(one.path));
-  }
-}
-
-void print_text(const Report& report) {
-  for (const Finding& one : report.findings) print_finding(one);
-  if (!report.findings.empty()) fmt::print("\n");
-  print_machine(report.detection);
-  const auto count = [&](Severity severity) {
-    return std::ranges::count(report.findings, severity, &Finding::severity);
-  };
-  fmt::print("{} broken, {}, {}\n", count(Severity::broken), counted(count(Severity::warning), "warning"),
-             counted(count(Severity::note), "note"));
+void add_selftest_options(CLI::App* command, const std::shared_ptr<DoctorOptions>& options, CommandContext& context) {
+  CLI::Option* selftest = command->add_flag("--selftest", options->selftest,
+                                            "Also compute all kinds of convolutions here, and check every number");
+  command->add_flag("--quick", options->quick, "Some seconds of the self test instead of some minutes")
+      ->needs(selftest);
+  command
+      ->add_option("--device", options->test.device,
+                   "What the self test runs on: auto, cpu, hip, cuda, opencl (also hip:1 ...), sim:gfx1010")
+      ->capture_default_str()
+      ->needs(selftest);
+  command->add_option("--only", options->test.only, "Classes of the self test, separated by commas")
+      ->type_name("CLASS")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->needs(selftest);
+  command->add_option("--seed", options->test.seed, "Of the self test's random numbers")
+      ->capture_default_str()
+      ->needs(selftest);
+  add_setting_option(command, context, "fault", "Make a solver fail in the self test, e.g. miopen:hang@hw>42")
+      ->type_name("SPEC")
+      ->needs(selftest);
 }
 
 }  // namespace
@@ -171,30 +145,38 @@ void add_doctor_command(CLI::App& app, CommandContext& context) {
       app.add_subcommand("doctor", "Say what is wrong with AMD's software and GPUs here, and what to do");
   auto options = std::make_shared<DoctorOptions>();
   command->add_flag("--json", options->json, "Print a JSON object instead");
-  command->add_option("--root", options->root, "Look at the machine or image whose root is this folder")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory);
+  CLI::Option* root =
+      command->add_option("--root", options->places.root, "Look at the machine or image whose root is this folder")
+          ->type_name("DIR")
+          ->check(CLI::ExistingDirectory);
   command
-      ->add_option("--python", options->site_packages,
+      ->add_option("--python", options->places.site_packages,
                    "Also look at the wheels in a Python's site-packages, named in the root")
       ->type_name("DIR");
   command
       ->add_option(
-          "--also", options->also,
+          "--also", options->places.also,
           "Also look for variables in this file: of a shell, a service, compose, a Dockerfile; named in the root")
       ->type_name("FILE");
+  add_selftest_options(command, options, context);
+  CLI::Option* report = command
+                            ->add_option("--report", options->report,
+                                         "Also write all of it as a text to attach to an issue (- for standard output)")
+                            ->type_name("FILE");
+  command->add_flag("--force", options->force, "Let --report replace a file")->needs(report);
+  // An image computes nothing, and the ledger is this machine's.
+  root->excludes(command->get_option("--selftest"));
+  root->excludes(report);
   command->footer(
       "Exit status: 0 nothing is wrong, 1 warnings, 2 usage, 3 something is broken.\n"
       "Examples:\n"
       "  convoy doctor                            this machine, this shell's variables\n"
       "  convoy doctor --root /mnt/image          files of an image, this shell's variables\n"
       "  env -i convoy doctor --root /mnt/image   files of an image alone\n"
+      "  convoy doctor --selftest                 after an installation: does this card compute right?\n"
+      "  convoy doctor --selftest --report me.md  the same, for an issue\n"
       "  convoy doctor --json | jq '.findings[] | select(.severity == \"broken\")'");
-  command->callback([&context, options] {
-    const Report report = examine(root_of(options->root), *options, context.settings);
-    options->json ? print_json(report) : print_text(report);
-    context.exit_code = exit_status_of(report.findings);
-  });
+  command->callback([&context, options] { context.exit_code = doctor_command(*options, context.settings); });
 }
 
 }  // namespace convoy

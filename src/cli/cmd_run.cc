@@ -3,15 +3,14 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
 
-#include "base/parallel.h"
 #include "base/timing.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/problem_runner.h"
 #include "cli/run_input.h"
 #include "cli/run_report.h"
 #include "dispatch/dispatcher.h"
@@ -32,110 +31,8 @@ struct RunOptions {
   bool again = false;  // tune: what is recorded, too
 };
 
-std::int64_t all_bytes(const Problem& problem) {
-  return problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) + problem.bytes(TensorRole::y);
-}
-
-struct Limits {
-  double max_gflop = 0;        // 0: none
-  std::int64_t max_bytes = 0;  // 0: none
-
-  // Why a problem is left out; nothing when it is not.
-  std::optional<std::string> refusal(const Problem& problem) const {
-    const double gflop = problem.flops() / 1e9;
-    if (max_gflop > 0 && gflop > max_gflop) return fmt::format("{:.1f} GFLOP, over --max-gflop {}", gflop, max_gflop);
-    if (max_bytes > 0 && all_bytes(problem) > max_bytes)
-      return fmt::format("its tensors take {} bytes, over --max-bytes {}", all_bytes(problem), max_bytes);
-    return std::nullopt;
-  }
-};
-
-// Runs one problem after the other through one dispatcher.
-class Runner {
- public:
-  Runner(Dispatcher& dispatcher, const Limits& limits) : dispatcher_(dispatcher), limits_(limits) {}
-
-  ProblemReport run(const SourcedProblem& input);
-
- private:
-  Result<void> allocate(const Problem& problem);
-  Result<void> time(Convolution& convolution, ProblemReport& report) const;
-
-  Dispatcher& dispatcher_;
-  Limits limits_;
-  RandomTensors random_;
-};
-
-Result<void> Runner::allocate(const Problem& problem) {
-  Device& device = dispatcher_.context().device();
-  random_ = {};
-  const std::int64_t limit = dispatcher_.context().policy().memory_limit;
-  const std::int64_t room = limit > 0 ? limit : device.memory_available() / 5 * 4;
-  if (all_bytes(problem) > room) {
-    return fail(
-        ErrorCode::out_of_memory,
-        fmt::format("its tensors take {} bytes, {} may be used{} leave it out with --max-bytes {}", all_bytes(problem),
-                    room, limit > 0 ? " (memory_limit); raise memory_limit, or" : " of the device's memory;", room));
-  }
-  CONVOY_TRY(random_, make_random_tensors(problem, device, 17, dispatcher_.context().policy().threads));
-  return {};
-}
-
-// Up to seven runs or 0.3 s. Where the first run of the chosen solver took seconds it stands for the time: repeating it
-// tells little more.
-Result<void> Runner::time(Convolution& convolution, ProblemReport& report) const {
-  constexpr double k_long_ms = 2000, k_sampling_ms = 300;
-  const double first_ms = convolution.report().attempts.back().milliseconds;
-  std::vector<double> samples;
-  const Stopwatch total;
-  while (first_ms < k_long_ms && samples.size() < 7 && (samples.empty() || total.milliseconds() < k_sampling_ms)) {
-    CONVOY_TRY(const double milliseconds,
-               dispatcher_.context().device().measure(nullptr, [&] { return convolution.run(random_.tensors); }));
-    samples.push_back(milliseconds);
-  }
-  report.time_ms = samples.empty() ? first_ms : robust_timing(samples).centre;
-  report.gflops = convolution.problem().flops() / report.time_ms / 1e6;
-  return {};
-}
-
-ProblemReport Runner::run(const SourcedProblem& input) {
-  ProblemReport report;
-  report.input = &input;
-  const Problem& problem = input.problem;
-  if (auto refusal = limits_.refusal(problem)) {
-    report.status = RunStatus::skipped;
-    report.reason = std::move(*refusal);
-    return report;
-  }
-  auto convolution = dispatcher_.convolution(problem);
-  auto ready = convolution ? allocate(problem) : tl::unexpected<Error>(convolution.error());
-  if (!ready) {
-    report.reason = ready.error().message;
-    return report;
-  }
-  auto ran = (*convolution)->run(random_.tensors);
-  if (ran) ran = time(**convolution, report);
-  const Convolution::Report outcome = (*convolution)->report();
-  report.attempts = outcome.attempts;
-  report.reserves = outcome.reserves;
-  if (!ran) {
-    report.reason = ran.error().message;
-  } else {
-    report.status = RunStatus::completed;
-    report.tier = outcome.tier;
-    report.solver = outcome.solver;
-    report.detail = outcome.detail;
-    report.checked = outcome.checked;
-    report.error = outcome.error;
-    report.tolerance = outcome.tolerance;
-  }
-  dispatcher_.context().trim_workspaces();
-  random_ = {};
-  return report;
-}
-
 // Compiles ahead, with a line of progress where somebody looks on.
-void warm_up(Dispatcher& dispatcher, std::span<const SourcedProblem> list, const Limits& limits,
+void warm_up(Dispatcher& dispatcher, std::span<const SourcedProblem> list, const ProblemLimits& limits,
              const InterruptWatch& interrupt) {
   std::vector<Problem> problems;
   for (const SourcedProblem& one : list) {
@@ -152,26 +49,8 @@ void warm_up(Dispatcher& dispatcher, std::span<const SourcedProblem> list, const
   if (shown) fmt::print(stderr, "\r\033[K");
 }
 
-std::string device_line(const DispatchContext& context) {
-  const DeviceInfo& info = context.device().info();
-  std::string libraries;
-  for (const Solver* solver : solvers()) {
-    const bool vendor = solver->tier(context.device()) == Tier::vendor;
-    if (vendor && solver->fits(Problem{}, context.device())) libraries += ", " + solver->library();
-  }
-  const int threads = context.policy().threads > 0 ? context.policy().threads : available_threads();
-  if (info.kind != DeviceKind::cpu) {
-    for (const std::string* version : {&info.driver, &info.runtime, &info.compiler}) {
-      if (!version->empty()) libraries += ", " + *version;
-    }
-    return fmt::format("device {} ({}{}{})", info.name, info.model,
-                       info.architecture.empty() ? "" : ", " + info.architecture, libraries);
-  }
-  return fmt::format("device {} ({}, {} threads{})", info.name, info.model, threads, libraries);
-}
-
 // Everything after the arguments are known to be good. Returns the exit status.
-int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& options, const Limits& limits,
+int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& options, const ProblemLimits& limits,
             const InterruptWatch& interrupt, JsonLines* json) {
   const std::string device = dispatcher.context().device().info().name;
   std::FILE* out = options.json == "-" ? stderr : stdout;
@@ -184,7 +63,7 @@ int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& o
   const std::size_t count = options.limit > 0 ? std::min(list.problems.size(), static_cast<std::size_t>(options.limit))
                                               : list.problems.size();
   if (options.tune) warm_up(dispatcher, std::span(list.problems).first(count), limits, interrupt);
-  Runner runner(dispatcher, limits);
+  ProblemRunner runner(dispatcher, {.limits = limits});
   std::optional<Error> broken;
   for (std::size_t i = 0; i < count && !interrupt.requested(); ++i) {
     table.progress(i, count, list.problems[i]);
@@ -211,7 +90,7 @@ int run_all(Dispatcher& dispatcher, const ProblemList& list, const RunOptions& o
 }
 
 int run_command(const RunOptions& options, const Settings& settings) {
-  Limits limits{options.max_gflop, 0};
+  ProblemLimits limits{options.max_gflop, 0};
   if (!options.max_bytes.empty()) {
     Settings reader;  // knows how to read "4G"
     const auto set = reader.set("memory_limit", options.max_bytes);
@@ -231,14 +110,10 @@ int run_command(const RunOptions& options, const Settings& settings) {
     return 2;
   }
   InterruptWatch interrupt;
-  // The command shows this run's errors, whatever the ledger remembers.
   auto dispatcher = Dispatcher::create(settings, options.device, [&options](Policy& policy) {
-    policy.verify_again = true;
+    use_own_trials(policy);
     if (options.tune) policy.find = FindMode::find;
     if (options.again) policy.use_find_records = false;
-    // This very program serves trials.
-    std::error_code error;
-    if (policy.probe.empty()) policy.probe = std::filesystem::read_symlink("/proc/self/exe", error).string();
   });
   if (!dispatcher) {
     fmt::print(stderr, "convoy: {}\n", dispatcher.error().message);
@@ -257,11 +132,6 @@ int run_command(const RunOptions& options, const Settings& settings) {
   const int status = run_all(**dispatcher, list, options, limits, interrupt, json.get());
   interrupt.set_withdraw(nullptr);
   return status;
-}
-
-void set_from_option(CommandContext& context, const char* key, const std::string& value) {
-  const auto result = context.settings.set(key, value, Origin::command_line, std::string("--") + key);
-  if (!result) throw CLI::ValidationError(std::string("--") + key, result.error().message);
 }
 
 // CLI11's own check lets NaN through and names the largest double by its 309 digits.
@@ -289,22 +159,12 @@ void add_options(CLI::App* command, const std::shared_ptr<RunOptions>& options, 
       ->add_option("--device", options->device,
                    "auto, cpu, hip, cuda, opencl (also hip:1 ...), or a simulated card: sim:gfx1010")
       ->capture_default_str();
-  command
-      ->add_option_function<std::string>(
-          "--strategy", [&context](const std::string& value) { set_from_option(context, "strategy", value); },
-          "auto, implicit_gemm, gemm, selective, cpu or vendor")
-      ->trigger_on_parse();
-  command
-      ->add_option_function<std::string>(
-          "--verify", [&context](const std::string& value) { set_from_option(context, "verify", value); },
-          "off, sample (256 elements and every NaN) or full (against the reference)")
-      ->trigger_on_parse();
-  command
-      ->add_option_function<std::string>(
-          "--fault", [&context](const std::string& value) { set_from_option(context, "fault", value); },
-          "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile silent")
-      ->type_name("SPEC")
-      ->trigger_on_parse();
+  add_setting_option(command, context, "strategy", "auto, implicit_gemm, gemm, selective, cpu or vendor");
+  add_setting_option(command, context, "verify",
+                     "off, sample (256 elements and every NaN) or full (against the reference)");
+  add_setting_option(command, context, "fault",
+                     "Make a solver fail, e.g. onednn:hang@hw>42; kinds error hang crash wrong nan oom compile silent")
+      ->type_name("SPEC");
   command->add_flag("--explain", options->explain, "Show every solver's answer for every problem");
   command
       ->add_option("--json", options->json,

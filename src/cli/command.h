@@ -13,6 +13,9 @@ struct CommandContext {
   int exit_code = 0;
 };
 
+// --KEY sets the setting of that name for this call.
+CLI::Option* add_setting_option(CLI::App* command, CommandContext& context, const char* key, const char* meaning);
+
 void add_run_command(CLI::App& app, CommandContext& context);
 void add_tune_command(CLI::App& app, CommandContext& context);
 void add_db_command(CLI::App& app, CommandContext& context);

@@ -10,6 +10,16 @@
 #include "cli/command.h"
 
 namespace convoy {
+
+CLI::Option* add_setting_option(CLI::App* command, CommandContext& context, const char* key, const char* meaning) {
+  const std::string flag = fmt::format("--{}", key);
+  const auto set = [&context, key, flag](const std::string& value) {
+    const auto result = context.settings.set(key, value, Origin::command_line, flag);
+    if (!result) throw CLI::ValidationError(flag, result.error().message);
+  };
+  return command->add_option_function<std::string>(flag, set, meaning)->trigger_on_parse();
+}
+
 namespace {
 
 // Applies "key=value"; throws what CLI11 turns into a usage error.

@@ -67,6 +67,15 @@ std::string_view to_string(RunStatus status) {
   return "failed";
 }
 
+void ProblemReport::take(const NumbersCheck& check) {
+  checked = true;
+  error = check.error;
+  tolerance = check.tolerance;
+  if (check.passed) return;
+  status = RunStatus::failed;
+  reason = fmt::format("{} served wrong numbers: {}", solver, check.reason);
+}
+
 Result<std::unique_ptr<JsonLines>> JsonLines::open(const std::string& path) {
   std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "we");
   if (file == nullptr) {

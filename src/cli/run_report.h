@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "dispatch/statistics.h"
 #include "problem/driver_line.h"
+#include "solvers/numbers.h"
 
 namespace convoy {
 
@@ -29,6 +30,9 @@ struct ProblemReport {
   double tolerance = 0;
   std::vector<Attempt> attempts;
   std::vector<Reserve> reserves;
+
+  // A check of all numbers that were served. Where it did not pass, nothing has been completed.
+  void take(const NumbersCheck& check);
 };
 
 struct RunSummary {

@@ -193,18 +193,7 @@ StepReport Climb::try_in_child(const Candidate& candidate) {
 }
 
 NumbersCheck Climb::check_fully(const Tensors& on_host, const Leniency& leniency) const {
-  const auto host = make_cpu_device();
-  auto expected = host->allocate(ordinary_.bytes(ordinary_.output_role()));
-  if (expected) {
-    Tensors reference = on_host;
-    switch (ordinary_.output_role()) {
-      case TensorRole::x: reference.x = expected->data(); break;
-      case TensorRole::w: reference.w = expected->data(); break;
-      case TensorRole::y: reference.y = expected->data(); break;
-    }
-    const auto plan = find_solver("reference")->plan(ordinary_, *host, {});
-    if (plan && (*plan)->run(reference, nullptr)) return check_full(ordinary_, on_host, expected->data(), leniency);
-  }
+  if (auto check = check_with_reference(ordinary_, on_host, leniency)) return std::move(*check);
   log(LogLevel::warning, "{}: no memory for a full check, sampling instead", problem_.to_string());
   return check_sampled(ordinary_, on_host, k_check_samples, 1, leniency);
 }

@@ -77,4 +77,8 @@ NumbersCheck check_sampled(const Problem& problem, const Tensors& tensors, int s
 NumbersCheck check_full(const Problem& problem, const Tensors& tensors, const void* expected,
                         const Leniency& leniency = {});
 
+// The same, with what the reference solver computes here, on all threads. An Error where there is no memory for a second
+// output.
+Result<NumbersCheck> check_with_reference(const Problem& problem, const Tensors& tensors, const Leniency& leniency = {});
+
 }  // namespace convoy
