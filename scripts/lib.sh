@@ -5,15 +5,15 @@
 # the CMake file of Debian's libdnnl-dev 2.6 requires OpenCL without depending on it.
 k_build_packages=(g++ cmake ninja-build pkg-config libsqlite3-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
   libcli11-dev libexpected-dev libxxhash-dev libzstd-dev libdnnl-dev ocl-icd-opencl-dev)
+# For Debian packages, and the manual page in them.
+k_package_packages=(dpkg-dev file help2man)
 # AMD's runtime compiler and the disassembler that the simulated GPU reads machine code with: for what needs no card of AMD.
 k_simulator_packages=(libamdhip64-5 libhiprtc-builtins5 libllvm15)
 # PyTorch, for its door; the tests take networks from torchvision, and make a wheel.
 k_torch_packages=(python3-torch libtorch-dev)
-# For the packages and the manual page in them.
-k_package_packages=(dpkg-dev file help2man)
 # A clang for the architectures that this HIPRTC does not know and for the simulator's own tests; PoCL for OpenCL's; those who
 # read what `convoy install` writes.
-k_test_packages=(libgtest-dev python3 "${k_package_packages[@]}" "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd
+k_test_packages=(libgtest-dev python3 help2man "${k_simulator_packages[@]}" clang-16 lld-16 pocl-opencl-icd
   "${k_torch_packages[@]}" python3-torchvision python3-pip python3-setuptools python3-wheel zsh fish systemd udev)
 
 say() { printf '%s\n' "$*"; }

@@ -41,6 +41,16 @@ class Install(InstallCase):
             if not path.startswith("var/lib/convoy"):
                 self.assertIn(f"/{path} ", said)
 
+    def test_where_the_package_does_it_already(self):
+        theirs = self.root / "usr/lib/systemd/system-environment-generators/60-convoy"
+        theirs.parent.mkdir(parents=True)
+        theirs.write_text("#!/bin/sh\n")
+        before = picture(self.root)
+        done = self.convoy("install", "--system", "--root", self.root, "--prefix", self.prefix, "--yes", expect=2)
+        self.assertIn("convoy-system", done.stderr)
+        self.assertIn("/etc/convoy/convoy.conf", done.stderr)
+        self.assertEqual(picture(self.root), before)
+
     def test_without_a_terminal_nobody_is_asked(self):
         before = picture(self.root)
         done = self.convoy("install", "--system", "--root", self.root, "--prefix", self.prefix, expect=2)

@@ -69,6 +69,17 @@ Result<void> add_preloads(const std::vector<std::string>& wishes, InstallOptions
   return {};
 }
 
+// Both would own /etc/profile.d/convoy.sh, and every question would be asked twice.
+Result<void> check_package(const std::string& root) {
+  const std::string theirs = root + "/usr/lib/systemd/system-environment-generators/60-convoy";
+  if (::access(theirs.c_str(), F_OK) != 0) return {};
+  return fail(
+      ErrorCode::unsupported,
+      fmt::format("the package convoy-system does this here already ({}); give it a strategy by `strategy = ...` "
+                  "in /etc/convoy/convoy.conf, or remove it first",
+                  printable(theirs)));
+}
+
 Result<Request> read_request(const Options& options, bool uninstall) {
   if (options.system == options.user) {
     return fail(ErrorCode::invalid_argument,
@@ -81,6 +92,7 @@ Result<Request> read_request(const Options& options, bool uninstall) {
   CONVOY_TRY(request.target, install_target(options.system ? InstallScope::system : InstallScope::user, root));
   if (!options.dry_run) CONVOY_CHECK(check_rights(request.target));
   if (uninstall) return request;
+  if (options.system) CONVOY_CHECK(check_package(root));
   CONVOY_TRY(request.install.program, program_in(root, options.prefix));
   if (!options.strategy.empty()) {
     const auto strategy = accepted_value(strategy_row(), options.strategy);
