@@ -8,6 +8,7 @@
 
 #include "cli/doctor.h"
 #include "device/rooted_files.h"
+#include "problem/printable.h"
 
 namespace convoy {
 namespace {
@@ -61,6 +62,13 @@ DoctorReport examine(const std::string& root, const std::string& site_packages, 
   report.detection = detect(root, options);
   add(examine_machine(report.detection, report.variables));
   add(examine_leftovers(root, home));
+  if (const std::string kind = container_kind(root); !kind.empty()) {
+    report.findings.push_back(
+        {"machine.container", Severity::note,
+         fmt::format("This is a container ({}): it sees the GPUs and has the variables that it was started with.",
+                     printable(kind)),
+         "", "", ""});
+  }
   // An image has no share in the caller's folder.
   if (root.empty()) add(examine_own(settings));
   sort_findings(report.findings);
