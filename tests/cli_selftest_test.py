@@ -128,7 +128,7 @@ class Selftest(CliCase):
 
     def test_an_interrupted_test_tells_what_is_known(self):
         process = self.start("doctor", "--json", "--selftest", "--device", "cpu", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(1.5)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT)
         report = json.loads(out)

@@ -179,5 +179,21 @@ TEST(NetworkFilesystem, LocalOnesAreNot) {
   EXPECT_TRUE(on_network_filesystem("/proc/self/status/below")) << "cannot be found out";
 }
 
+TEST(WriteNewFile, LeavesWhateverHasTheName) {
+  const TestFolder folder;
+  const std::string path = folder.path() + "/report.md", link = folder.path() + "/link.md";
+  ASSERT_TRUE(write_new_file_atomically(path, "first", 0640));
+  EXPECT_EQ(mode_of(path), 0640U);
+  const auto again = write_new_file_atomically(path, "second");
+  EXPECT_NE(message(again).find(path), std::string::npos) << message(again);
+  EXPECT_EQ(read_file(path, 100).value_or(""), "first");
+  std::filesystem::create_symlink(folder.path() + "/absent", link);
+  EXPECT_FALSE(write_new_file_atomically(link, "second"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/absent"));
+  EXPECT_FALSE(write_new_file_atomically(folder.path(), "second"));
+  const auto left = std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  EXPECT_EQ(left, 2) << "nothing temporary stays";
+}
+
 }  // namespace
 }  // namespace convoy

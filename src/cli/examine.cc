@@ -58,6 +58,13 @@ Result<DoctorReport> examine(const DoctorPlaces& places, const Settings& setting
   add(examine_surroundings(places.root, report.detection.libraries, Settings::environment("LD_LIBRARY_PATH")));
   add(examine_leftovers(places.root, search.home));
   add(examine_rules(report.detection, load_rules(settings), {places.root, process, settings.text("strategy"), true}));
+  if (const std::string kind = container_kind(places.root); !kind.empty()) {
+    report.findings.push_back(
+        {"machine.container", Severity::note,
+         fmt::format("This is a container ({}): it sees the GPUs and has the variables that it was started with.",
+                     printable(kind)),
+         "", "", ""});
+  }
   // An image has no share in the caller's folder.
   if (places.root.empty()) add(examine_own(settings));
   sort_findings(report.findings);

@@ -22,6 +22,9 @@ struct PlacedVariable {
   EnvironmentJudgement judgement = EnvironmentJudgement::unknown;  // the worst of its verdicts
 };
 
+// The kind of container that the files below `root` are in, "Docker"; empty: none that leaves a mark.
+std::string container_kind(const std::string& root);
+
 struct EnvironmentReport {
   std::vector<PlacedVariable> variables;
   std::vector<Finding> findings;

@@ -2,6 +2,7 @@
 // not a service's. What several places have in common is one finding with all places.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -16,13 +17,34 @@
 namespace convoy {
 namespace {
 
-// Docker and Podman leave these in their containers: there a variable comes from the image or from the command that
-// started it, and no file names it.
-std::string place_of_process(const std::string& root) {
-  RootedFiles files(root);
-  const bool container = files.resolve("/.dockerenv") || files.resolve("/run/.containerenv");
-  return container ? "environment of this process (a container's)" : "environment of this process";
-}
+// In a container no file names what a variable comes from: the image, or the command that started it. Process 1 has those, too,
+// where its variables may be read (by its own user).
+class ProcessPlaces {
+ public:
+  explicit ProcessPlaces(const std::string& root) : container_(!container_kind(root).empty()) {
+    constexpr std::uint64_t k_most_bytes = std::uint64_t{4} << 20;
+    if (!container_) return;
+    const std::string all = RootedFiles(root).read("/proc/1/environ", k_most_bytes).value_or("");
+    for (std::size_t at = 0; at < all.size();) {
+      const std::size_t end = std::min(all.find('\0', at), all.size());
+      started_with_.insert(all.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+
+  std::string of(const std::string& name, const std::string& value) const {
+    constexpr std::string_view k_process = "environment of this process";
+    if (!container_) return std::string(k_process);
+    if (started_with_.empty()) return fmt::format("{} (a container's)", k_process);
+    return fmt::format("{} ({})", k_process,
+                       started_with_.contains(fmt::format("{}={}", name, value)) ? "the container was started with it"
+                                                                                 : "set inside the container");
+  }
+
+ private:
+  bool container_;
+  std::set<std::string> started_with_;
+};
 
 // What one program would see, and where each of it is set.
 struct Scope {
@@ -31,12 +53,12 @@ struct Scope {
   std::map<std::string, bool, std::less<>> computed;
 };
 
-std::vector<Scope> scopes_of(const VariableSet& process, const std::string& place, const EnvironmentFiles& files) {
+std::vector<Scope> scopes_of(const VariableSet& process, const ProcessPlaces& places, const EnvironmentFiles& files) {
   std::vector<Scope> scopes(1);
   for (const auto& [name, value] : process) {
     if (!is_judged(name)) continue;
     scopes[0].variables.emplace(name, value);
-    scopes[0].places.emplace(name, place);
+    scopes[0].places.emplace(name, places.of(name, value));
   }
   std::map<std::string, Scope> by_name;
   for (const EnvironmentAssignment& one : files.assignments) {
@@ -120,11 +142,19 @@ class Collector {
 
 }  // namespace
 
+std::string container_kind(const std::string& root) {
+  RootedFiles files(root);
+  if (files.resolve("/.dockerenv")) return "Docker";
+  if (files.resolve("/run/.containerenv")) return "Podman";
+  // systemd writes there what kind it was told: "lxc", "systemd-nspawn".
+  return files.first_line("/run/systemd/container");
+}
+
 EnvironmentReport examine_environment(const VariableSet& process, const EnvironmentSearch& search) {
   const EnvironmentFiles files = read_environment_files(search, is_judged);
   const FolderContext folders{search.root, search.home, {}};
   Collector collector;
-  for (const Scope& scope : scopes_of(process, place_of_process(search.root), files)) collector.add(scope, folders);
+  for (const Scope& scope : scopes_of(process, ProcessPlaces(search.root), files)) collector.add(scope, folders);
   EnvironmentReport report = collector.take();
   for (const DetectNote& note : files.unread) {
     report.findings.push_back({"environment.unread_file", Severity::note,

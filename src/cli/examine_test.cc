@@ -47,6 +47,27 @@ TEST_F(ExamineEnvironment, AContainersEnvironmentIsCalledSo) {
   EXPECT_EQ(examine({{"HSA_XNACK", "1"}}).findings.front().place, "environment of this process (a container's)");
 }
 
+TEST_F(ExamineEnvironment, AContainersOwnVariablesAreToldFromLaterOnes) {
+  root_.write("run/systemd/container", "lxc\n");
+  root_.write("proc/1/environ", std::string("PATH=/bin\0HSA_XNACK=1\0MIOPEN_FIND_MODE=2\0", 40));
+  const auto places = [&](const char* name, const char* value) {
+    return examine({{name, value}}).findings.front().place;
+  };
+  EXPECT_EQ(places("HSA_XNACK", "1"), "environment of this process (the container was started with it)");
+  EXPECT_EQ(places("HSA_XNACK", "0"), "environment of this process (set inside the container)");
+  EXPECT_EQ(places("MIOPEN_FIND_ENFORCE", "3"), "environment of this process (set inside the container)");
+}
+
+TEST_F(ExamineEnvironment, KindsOfContainers) {
+  EXPECT_EQ(container_kind(root_.path()), "");
+  root_.write("run/systemd/container", "lxc\n");
+  EXPECT_EQ(container_kind(root_.path()), "lxc");
+  root_.write("run/.containerenv", "");
+  EXPECT_EQ(container_kind(root_.path()), "Podman");
+  root_.write(".dockerenv", "");
+  EXPECT_EQ(container_kind(root_.path()), "Docker");
+}
+
 TEST_F(ExamineEnvironment, PlacesThatContradictEachOtherAreNamed) {
   root_.write("etc/profile.d/a.sh", "export MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=0\n");
   root_.write("home/me/.bashrc", "export MIOPEN_DEBUG_CONV_IMPLICIT_GEMM=1\n");

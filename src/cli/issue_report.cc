@@ -36,14 +36,6 @@ std::string driver_line_of(const std::string& problem) {
   return line ? *line : fmt::format("(no MIOpenDriver line: {})", line.error().message);
 }
 
-// Whether the files say that this is a container, and of which kind.
-std::string container_kind() {
-  RootedFiles files("");
-  if (files.resolve("/.dockerenv")) return "Docker";
-  if (files.resolve("/run/.containerenv")) return "Podman";
-  return "";
-}
-
 std::string system_text(const Detection& detection) {
   std::string name;
   RootedFiles files("");
@@ -54,7 +46,7 @@ std::string system_text(const Detection& detection) {
     name.resize(std::min(name.find('"'), name.size()));
   }
   const KernelDriver& driver = detection.driver;
-  const std::string container = container_kind();
+  const std::string container = container_kind("");
   std::string text = fmt::format("system: {}, Linux {}{}\n", or_unknown(name), or_unknown(driver.kernel_release),
                                  container.empty() ? "" : ", in a container (" + container + ")");
   text += fmt::format("amdgpu: {}{}\n", driver.loaded ? "loaded" : "not loaded",
