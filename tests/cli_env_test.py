@@ -16,6 +16,7 @@ CARDS = {
     "RX 7900 XTX": ("0x744c", 110000, 96),
     "Radeon 8060S": ("0x1586", 110501, 40),
     "MI210": ("0x740f", 90010, 104),
+    "Raphael": ("0x164e", 100306, 2),  # in the processor
 }
 GEMM_SWITCHES = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("DIRECT", "WINOGRAD", "FFT", "IMPLICIT_GEMM")}
 
@@ -99,6 +100,46 @@ class Env(CliCase):
         self.add_card("RX 6700 XT")
         self.add_rocm("gfx1030", "gfx1100")
         self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION_2": "10.3.0"})
+
+    def test_a_processors_gpu_pretends_only_where_it_is_alone(self):
+        self.add_card("Raphael")
+        self.add_rocm("gfx1030", "gfx1100")
+        self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"})
+        self.add_card("RX 7900 XTX")
+        self.assertEqual(self.values(), {})
+
+    def test_of_the_two_variables_the_cards_own_counts(self):
+        self.add_card("RX 6700 XT")
+        self.add_rocm("gfx1030")
+        own = "HSA_OVERRIDE_GFX_VERSION_1"
+        self.assertEqual(self.values(**{own: "10.3.0"}), {own: "10.3.0"}, "it is followed already")
+        both = {"HSA_OVERRIDE_GFX_VERSION": "10.3.0", own: "10.3.1"}
+        settings = self.settings(**both)
+        self.assertEqual({name: one["kept"] for name, one in settings.items()}, {own: "10.3.1"})
+        rules = self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "source": ["https://example.com"], "when": {"pretends": ["gfx1030"]},
+            "then": {"environment": {"HSA_ENABLE_SDMA": "0"}}, "example": {"pretends": "gfx1030"}}]}))
+        self.assertNotIn("HSA_ENABLE_SDMA", self.values(CONVOY_RULES=str(rules), **both))
+        self.assertIn("HSA_ENABLE_SDMA", self.values(CONVOY_RULES=str(rules), HSA_OVERRIDE_GFX_VERSION="10.3.0"))
+
+    def test_the_number_of_a_libmiopen_file_is_not_miopens_version(self):
+        self.add_card("RX 6800")
+        library = "/opt/rocm-6.2.0/lib/libMIOpen.so.1.0.60200"
+        self.add_rocm("gfx1030")
+        self.add(library)
+        shutil.copy(self.program, self.root / library[1:])
+        rules = self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "source": ["https://example.com"], "when": {"miopen": "<2"},
+            "then": {"environment": {"MIOPEN_X": "0"}}, "example": {"miopen": "miopen 1.9"}}]}))
+        self.assertEqual(self.values(CONVOY_RULES=str(rules)), {})
+
+    def test_output_that_cannot_be_written_is_said(self):
+        self.add_card("Radeon 8060S")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([self.program, "env", "--root", str(self.root)], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, timeout=20)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("cannot be written", done.stderr)
 
     def test_a_card_that_another_driver_holds_needs_nothing(self):
         self.add_card("Radeon 8060S", driver="vfio-pci")

@@ -20,12 +20,21 @@ bool is_for_rocm(const DetectedGpu& gpu) {
   return gpu.vendor == k_amd && std::ranges::none_of(gpu.lacks, is_other);
 }
 
-std::string pretended_by(const DetectedGpu& gpu, const VariableSet& variables) {
-  for (const auto& [name, value] : variables) {
-    const auto target = concerns_pretence(name, gpu) ? target_of_version(value) : std::nullopt;
-    if (target) return target->name;
+// The variable that makes a card pretend: of the one for all and its own ROCm's runtime takes the latter
+// (https://github.com/ROCm/ROCR-Runtime/blob/master/libhsakmt/src/topology.c). End: none does.
+VariableSet::const_iterator pretence_of(const DetectedGpu& gpu, const VariableSet& variables) {
+  auto found = variables.end();
+  for (auto one = variables.begin(); one != variables.end(); ++one) {
+    if (concerns_pretence(one->first, gpu) && (found == variables.end() || found->first == k_override_variable))
+      found = one;
   }
-  return "";
+  return found;
+}
+
+std::string pretended_by(const DetectedGpu& gpu, const VariableSet& variables) {
+  const auto found = pretence_of(gpu, variables);
+  const auto target = found == variables.end() ? std::nullopt : target_of_version(found->second);
+  return target ? target->name : "";
 }
 
 // Files of rocBLAS are called by the architectures that they are for. "yes", "no", or "" where there is no rocBLAS.
@@ -47,11 +56,6 @@ std::string rocblas_knows(const std::string& architecture, const Detection& dete
     }
   }
   return any ? "no" : "";
-}
-
-std::string miopen_version(const Detection& detection) {
-  const auto found = std::ranges::find(detection.libraries, "libMIOpen", &DetectedLibrary::name);
-  return found == detection.libraries.end() ? "" : "miopen " + found->version;
 }
 
 class Adviser {
@@ -77,7 +81,7 @@ class Adviser {
   // Advice to pretend must not vanish by being followed: rules that give it see the card as it is, the others as it pretends to be.
   void add_rules(const DetectedGpu& gpu, const RuleSet& rules) {
     const auto machine_with = [&](std::string pretends) {
-      RuleMachine machine = machine_of(gpu, detection_.driver, std::move(pretends), miopen_version(detection_));
+      RuleMachine machine = machine_of(gpu, detection_.driver, std::move(pretends));
       if (!gpu.architecture.empty()) machine.rocblas = rocblas_knows(gpu.architecture, detection_, question_.root);
       return machine;
     };
@@ -87,6 +91,8 @@ class Adviser {
     };
     for (const DeviceRule& rule : rules.for_machine(machine_with(pretended_by(gpu, question_.variables))))
       if (!sets_pretence(rule)) add_rule(gpu, rule);
+    // A processor's small GPU beside a card stays out of programs' sight: under another name they would take it for a second card.
+    if (gpu.integrated && gpus_.size() > 1) return;
     for (const DeviceRule& rule : rules.for_machine(machine_with("")))
       if (sets_pretence(rule)) add_rule(gpu, rule);
   }
@@ -100,8 +106,11 @@ class Adviser {
     }
   }
 
-  // For this card alone where there are others: they must not pretend. "" where its number is not known.
+  // The name that is in use already; else for this card alone where there are others, which must not pretend. "" where its number is
+  // not known.
   std::string override_for(const DetectedGpu& gpu) const {
+    const auto present = pretence_of(gpu, question_.variables);
+    if (present != question_.variables.end() && present->first != k_override_variable) return present->first;
     const auto is_another = [&gpu](const DetectedGpu& one) { return one.architecture != gpu.architecture; };
     if (std::ranges::none_of(gpus_, is_another)) return std::string(k_override_variable);
     return gpu.kfd_node < 0 ? "" : fmt::format("{}_{}", k_override_variable, gpu.kfd_node);
@@ -162,8 +171,7 @@ std::vector<DeviceRule> rules_here(const Detection& detection, const RuleSet& ru
   for (const DetectedGpu& gpu : detection.gpus) {
     if (!is_for_rocm(gpu)) continue;
     const std::string pretended = pretended_by(gpu, question.variables);
-    for (DeviceRule& rule :
-         rules.for_machine(machine_of(gpu, detection.driver, pretended, miopen_version(detection)))) {
+    for (DeviceRule& rule : rules.for_machine(machine_of(gpu, detection.driver, pretended))) {
       if (std::ranges::find(found, rule.id, &DeviceRule::id) == found.end()) found.push_back(std::move(rule));
     }
   }

@@ -43,7 +43,7 @@ struct ProblemPredicates {
 // Architectures of cards, for where only their numbers can be read: early in boot, without a driver.
 struct RuleCards {
   std::string architecture;
-  std::vector<std::string> pci;
+  std::vector<std::string> pci;  // patterns
 };
 
 struct RuleSetting {
