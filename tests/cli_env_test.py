@@ -16,6 +16,8 @@ CARDS = {
     "RX 7900 XTX": ("0x744c", 110000, 96),
     "Radeon 8060S": ("0x1586", 110501, 40),
     "MI210": ("0x740f", 90010, 104),
+    "RX 580": ("0x67df", 80003, 36),
+    "Radeon 780M": ("0x15bf", 110003, 12),
     "Raphael": ("0x164e", 100306, 2),  # in the processor
 }
 GEMM_SWITCHES = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("DIRECT", "WINOGRAD", "FFT", "IMPLICIT_GEMM")}
@@ -69,7 +71,7 @@ class Env(CliCase):
     def test_nothing_where_nothing_is_needed(self):
         self.assertEqual(self.env().stdout, "")
         self.assertEqual(self.env("--strategy", "gemm").stdout, "", "no AMD GPU")
-        for card in ("RX 5600 XT", "RX 6800", "MI210"):
+        for card in ("RX 5600 XT", "RX 6800", "MI210", "RX 580"):
             self.add_card(card)
             self.assertEqual(self.env().stdout, "", card)
 
@@ -149,6 +151,12 @@ class Env(CliCase):
         self.add_card("Radeon 8060S")
         self.assertEqual(self.values(), {"MIOPEN_FIND_MODE": "FAST", "MIOPEN_DEBUG_CONV_WINOGRAD": "0"})
 
+    def test_a_card_whose_firmware_may_be_old(self):
+        self.add_card("Radeon 780M")
+        fury = {f"MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_{tile}": "0" for tile in ("F2X3", "F3X2")}
+        self.assertEqual(self.values(), fury)
+        self.assertEqual(self.values(HSA_OVERRIDE_GFX_VERSION="11.0.0"), {})
+
     def test_the_strategy_gemm(self):
         self.add_card("RX 5600 XT")
         self.assertEqual(self.values("--strategy", "gemm"), {"CONVOY_STRATEGY": "gemm", **GEMM_SWITCHES})
@@ -156,6 +164,15 @@ class Env(CliCase):
         self.assertEqual(self.values("--strategy", "cpu"), {"CONVOY_STRATEGY": "cpu"})
         self.write("config/convoy/convoy.conf", "strategy = gemm\n")
         self.assertEqual(self.values(XDG_CONFIG_HOME=str(self.folder / "config")), GEMM_SWITCHES, "the file says so already")
+
+    def test_a_strategy_by_rule(self):
+        self.add_card("RX 5600 XT")
+        rules = str(self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "when": {"architecture": ["gfx1010"]}, "then": {"strategy": "gemm"},
+            "example": {"architecture": "gfx1010"}}]})))
+        self.assertEqual(self.values(CONVOY_RULES=rules), GEMM_SWITCHES, "programs with Convoy read the rule")
+        self.assertEqual(self.values("--strategy", "auto", CONVOY_RULES=rules), {})
+        self.assertEqual(self.values(CONVOY_RULES=rules, CONVOY_STRATEGY="cpu"), {"CONVOY_STRATEGY": "cpu"})
 
     def test_early_in_boot_the_number_on_the_bus_is_enough(self):
         self.add_card("RX 5600 XT", driver=None, kfd=False)

@@ -61,10 +61,9 @@ std::vector<DeviceRule> RuleSet::for_machine(RuleMachine machine) const {
   return found;
 }
 
-RuleMachine machine_of(const DeviceInfo& device, std::string miopen) {
+RuleMachine machine_of(const DeviceInfo& device) {
   const std::string name = name_without_features(device.architecture);
-  RuleMachine machine{
-      std::string(to_string(device.kind)), device.pci_id, name, "", device.driver, std::move(miopen), ""};
+  RuleMachine machine{std::string(to_string(device.kind)), device.pci_id, name, "", device.driver, "", ""};
   if (device.real_architecture.empty()) return machine;
   machine.architecture = name_without_features(device.real_architecture);
   machine.pretends = name;

@@ -27,8 +27,8 @@ struct RuleSet {
 // The text of rules/devices.json.
 std::string_view built_in_rules();
 
-// `miopen`: its version, where that is known. The second does not know it: a library's file has the number of its interface alone.
-RuleMachine machine_of(const DeviceInfo& device, std::string miopen);
+// Without MIOpen's version: to know it MIOpen must be loaded, its file has the number of its interface alone.
+RuleMachine machine_of(const DeviceInfo& device);
 RuleMachine machine_of(const DetectedGpu& gpu, const KernelDriver& driver, std::string pretends);
 
 }  // namespace convoy

@@ -60,7 +60,7 @@ TEST(BuiltInRules, AreAccepted) {
   const ParsedRules parsed =
       parse_rules(built_in_rules(), "built in", {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
   EXPECT_TRUE(parsed.problems.empty()) << fmt::format("{}", fmt::join(parsed.problems, "\n"));
-  EXPECT_GE(parsed.rules.size(), 8U);
+  EXPECT_GE(parsed.rules.size(), 9U);
   for (const DeviceRule& rule : parsed.rules) {
     EXPECT_FALSE(rule.sources.empty()) << rule.id << " has no source";
     for (const std::string& source : rule.sources) EXPECT_TRUE(source.starts_with("https://")) << rule.id;
@@ -225,6 +225,12 @@ TEST(RuleSet, KnowsTheWholeRdna1FamilyByItsNumbers) {
   EXPECT_FALSE(has(set.for_machine({"hip", "1002:73bf", "", "gfx1030", "", "", ""}), "rdna1-pretending"));
   EXPECT_FALSE(has(set.for_machine({"hip", "1002:731f", "", "", "", "", ""}), "rdna1-pretending"))
       << "it does not pretend";
+}
+
+TEST(RuleSet, WhatWasMendedUpstreamIsNotHeldAgainstIt) {
+  const RuleSet set = RuleSet::load({}, {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
+  EXPECT_TRUE(has(set.for_machine({"hip", "", "gfx803", "", "", "miopen 2.9.0", ""}), "gfx803-1x1"));
+  EXPECT_FALSE(has(set.for_machine({"hip", "", "gfx803", "", "", "miopen 3.2.0", ""}), "gfx803-1x1"));
 }
 
 TEST(RuleSet, CardsOfLaterLayersAreStrongerAndMayBePatterns) {
