@@ -103,12 +103,16 @@ class Env(CliCase):
         self.add_rocm("gfx1030", "gfx1100")
         self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION_2": "10.3.0"})
 
-    def test_a_processors_gpu_pretends_only_where_it_is_alone(self):
+    def test_a_processors_small_gpu_beside_a_card_costs_the_card_nothing(self):
         self.add_card("Raphael")
         self.add_rocm("gfx1030", "gfx1100")
         self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"})
+        self.add_card("Radeon 780M")
+        self.assertIn("MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_F2X3", self.values(), "no card yet")
         self.add_card("RX 7900 XTX")
         self.assertEqual(self.values(), {})
+        self.add_card("Radeon 8060S")
+        self.assertIn("MIOPEN_FIND_MODE", self.values(), "what can lock up the machine counts, and is no small one")
 
     def test_of_the_two_variables_the_cards_own_counts(self):
         self.add_card("RX 6700 XT")

@@ -65,7 +65,8 @@ class Adviser {
   }
 
   std::vector<AdvisedSetting> by(const RuleSet& rules) {
-    for (const DetectedGpu& gpu : gpus_) add_rules(gpu, rules);
+    for (const DetectedGpu& gpu : gpus_)
+      if (!is_beside_a_card(gpu)) add_rules(gpu, rules);
     if (!gpus_.empty()) add_strategy();
     return std::move(advice_);
   }
@@ -76,6 +77,14 @@ class Adviser {
     const auto present = question_.variables.find(setting.name);
     if (present != question_.variables.end() && present->second != setting.value) setting.kept = present->second;
     advice_.push_back(std::move(setting));
+  }
+
+  // A processor's small GPU that nobody computes on: what variables take away for its sake the card would lose, too, and under a
+  // borrowed name programs would take it for a second card.
+  bool is_beside_a_card(const DetectedGpu& gpu) const {
+    constexpr int k_small = 16;  // compute units; those of a Radeon 8060S, 40, do compute
+    const bool has_card = std::ranges::any_of(gpus_, [](const DetectedGpu& one) { return !one.integrated; });
+    return has_card && gpu.integrated && gpu.compute_units < k_small;
   }
 
   // Advice to pretend must not vanish by being followed: rules that give it see the card as it is, the others as it pretends to be.
@@ -91,8 +100,6 @@ class Adviser {
     };
     for (const DeviceRule& rule : rules.for_machine(machine_with(pretended_by(gpu, question_.variables))))
       if (!sets_pretence(rule)) add_rule(gpu, rule);
-    // A processor's small GPU beside a card stays out of programs' sight: under another name they would take it for a second card.
-    if (gpu.integrated && gpus_.size() > 1) return;
     for (const DeviceRule& rule : rules.for_machine(machine_with("")))
       if (sets_pretence(rule)) add_rule(gpu, rule);
   }
