@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/test_folder.h"
+#include "device/test_device.h"
 #include "dispatch/dispatcher.h"
 #include "dispatch/select.h"
 #include "dispatch/warm.h"
@@ -205,6 +206,31 @@ TEST(Rules, TheStrongestRuleThatPutsSomethingFirstCounts) {
 TEST(Rules, OnesThatComeWithConvoyNameWhatThereIs) {
   const ParsedRules parsed = parse_rules(built_in_rules(), "built in", rule_vocabulary());
   EXPECT_TRUE(parsed.problems.empty()) << fmt::format("{}", fmt::join(parsed.problems, "\n"));
+}
+
+// A GPU by its facts alone.
+class Card final : public ForwardingDevice {
+ public:
+  explicit Card(std::string real) : ForwardingDevice(make_cpu_device()), info_(target().info()) {
+    info_.kind = DeviceKind::hip;
+    info_.key = "hip/gfx1030/amdgpu 6.8.5/HIP 6.2";
+    info_.architecture = "gfx1030";
+    info_.real_architecture = std::move(real);
+  }
+  const DeviceInfo& info() const override { return info_; }
+
+ private:
+  DeviceInfo info_;
+};
+
+TEST(Rules, VerdictsOnACardAreNotThoseOfOneThatPretendsToBeIt) {
+  const auto key_on = [](const char* real) {
+    const DispatchContext context({}, std::make_unique<Card>(real), Store::open({}));
+    return context.key_of(*find_solver("reference"), *parse_problem(k_plain)).device;
+  };
+  EXPECT_EQ(key_on(""), "hip/gfx1030/amdgpu 6.8.5/HIP 6.2");
+  EXPECT_NE(key_on("gfx1010"), key_on(""));
+  EXPECT_NE(key_on("gfx1010"), key_on("gfx1031"));
 }
 
 TEST(Rules, OnRdna1ThatPretendsLargeImagesAvoidTheVendor) {
