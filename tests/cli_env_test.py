@@ -161,6 +161,15 @@ class Env(CliCase):
         self.assertEqual(self.values(), fury)
         self.assertEqual(self.values(HSA_OVERRIDE_GFX_VERSION="11.0.0"), {})
 
+    def test_what_pytorch_on_rocm_7_does(self):
+        self.add_card("RX 7900 XTX")
+        for number, expected in (("6.2.41133", {}), ("7.1.52802", {"PYTORCH_MIOPEN_SUGGEST_NHWC": "0"})):
+            library = f"/opt/rocm-{number[:3]}.0/lib/libamdhip64.so.{number}"
+            self.add(library)
+            self.add(f"/opt/rocm-{number[:3]}.0/.info/version", f"{number[:3]}.0\n")
+            shutil.copy(self.program, self.root / library[1:])
+            self.assertEqual(self.values(), expected, number)
+
     def test_the_strategy_gemm(self):
         self.add_card("RX 5600 XT")
         self.assertEqual(self.values("--strategy", "gemm"), {"CONVOY_STRATEGY": "gemm", **GEMM_SWITCHES})

@@ -58,6 +58,21 @@ std::string rocblas_knows(const std::string& architecture, const Detection& dete
   return any ? "no" : "";
 }
 
+// Of the newest: settings are for whichever program comes.
+std::string hip_version(const Detection& detection) {
+  std::string newest;
+  for (const DetectedLibrary& one : detection.libraries) {
+    if (one.name == "libamdhip64" && version_in(one.version) > version_in(newest)) newest = one.version;
+  }
+  return newest;
+}
+
+RuleMachine machine_with(const DetectedGpu& gpu, const Detection& detection, std::string pretends) {
+  RuleMachine machine = machine_of(gpu, detection.driver, std::move(pretends));
+  machine.hip = hip_version(detection);
+  return machine;
+}
+
 class Adviser {
  public:
   Adviser(const Detection& detection, const AdviceQuestion& question) : detection_(detection), question_(question) {
@@ -89,8 +104,8 @@ class Adviser {
 
   // Advice to pretend must not vanish by being followed: rules that give it see the card as it is, the others as it pretends to be.
   void add_rules(const DetectedGpu& gpu, const RuleSet& rules) {
-    const auto machine_with = [&](std::string pretends) {
-      RuleMachine machine = machine_of(gpu, detection_.driver, std::move(pretends));
+    const auto machine_as = [&](std::string pretends) {
+      RuleMachine machine = machine_with(gpu, detection_, std::move(pretends));
       if (!gpu.architecture.empty()) machine.rocblas = rocblas_knows(gpu.architecture, detection_, question_.root);
       return machine;
     };
@@ -98,9 +113,9 @@ class Adviser {
       return std::ranges::find(rule.effects.environment, k_override_variable, &RuleSetting::name) !=
              rule.effects.environment.end();
     };
-    for (const DeviceRule& rule : rules.for_machine(machine_with(pretended_by(gpu, question_.variables))))
+    for (const DeviceRule& rule : rules.for_machine(machine_as(pretended_by(gpu, question_.variables))))
       if (!sets_pretence(rule)) add_rule(gpu, rule);
-    for (const DeviceRule& rule : rules.for_machine(machine_with("")))
+    for (const DeviceRule& rule : rules.for_machine(machine_as("")))
       if (sets_pretence(rule)) add_rule(gpu, rule);
   }
 
@@ -178,7 +193,7 @@ std::vector<DeviceRule> rules_here(const Detection& detection, const RuleSet& ru
   for (const DetectedGpu& gpu : detection.gpus) {
     if (!is_for_rocm(gpu)) continue;
     const std::string pretended = pretended_by(gpu, question.variables);
-    for (DeviceRule& rule : rules.for_machine(machine_of(gpu, detection.driver, pretended))) {
+    for (DeviceRule& rule : rules.for_machine(machine_with(gpu, detection, pretended))) {
       if (std::ranges::find(found, rule.id, &DeviceRule::id) == found.end()) found.push_back(std::move(rule));
     }
   }

@@ -73,6 +73,7 @@ bool read_machine_predicate(const std::string& name, const JsonPlace& place, Mac
   if (name == "architecture") return predicates.architectures = place.texts(), true;
   if (name == "driver") return read_range(place, predicates.driver), true;
   if (name == "miopen") return read_range(place, predicates.miopen), true;
+  if (name == "hip") return read_range(place, predicates.hip), true;
   if (name == "rocblas") return predicates.rocblas = {place.boolean() ? "yes" : "no"}, true;
   if (name != "pretends") return false;
   if (!place.value().is_boolean()) return predicates.pretends = place.texts(), true;
@@ -152,7 +153,7 @@ void read_example(const JsonPlace& place, RuleExample& example) {
     const std::pair<std::string_view, std::string*> texts[] = {
         {"backend", &machine.backend},   {"pci", &machine.pci},       {"architecture", &machine.architecture},
         {"pretends", &machine.pretends}, {"driver", &machine.driver}, {"miopen", &machine.miopen},
-        {"rocblas", &machine.rocblas}};
+        {"rocblas", &machine.rocblas},   {"hip", &machine.hip}};
     const auto* found =
         std::ranges::find(texts, std::string_view(name), &std::pair<std::string_view, std::string*>::first);
     if (found == std::end(texts)) return false;

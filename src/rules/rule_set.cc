@@ -64,6 +64,7 @@ std::vector<DeviceRule> RuleSet::for_machine(RuleMachine machine) const {
 RuleMachine machine_of(const DeviceInfo& device) {
   const std::string name = name_without_features(device.architecture);
   RuleMachine machine{std::string(to_string(device.kind)), device.pci_id, name, "", device.driver, "", ""};
+  if (device.kind == DeviceKind::hip) machine.hip = device.runtime;
   if (device.real_architecture.empty()) return machine;
   machine.architecture = name_without_features(device.real_architecture);
   machine.pretends = name;

@@ -60,7 +60,7 @@ TEST(BuiltInRules, AreAccepted) {
   const ParsedRules parsed =
       parse_rules(built_in_rules(), "built in", {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
   EXPECT_TRUE(parsed.problems.empty()) << fmt::format("{}", fmt::join(parsed.problems, "\n"));
-  EXPECT_GE(parsed.rules.size(), 9U);
+  EXPECT_GE(parsed.rules.size(), 10U);
   for (const DeviceRule& rule : parsed.rules) {
     EXPECT_FALSE(rule.sources.empty()) << rule.id << " has no source";
     for (const std::string& source : rule.sources) EXPECT_TRUE(source.starts_with("https://")) << rule.id;
@@ -177,7 +177,8 @@ TEST(RulePredicates, OnProblems) {
 }
 
 TEST(RulePredicates, OnMachines) {
-  const RuleMachine machine{"hip", "1002:731f", "gfx1010", "gfx1030", "amdgpu 6.8.5", "miopen 3.2.0", "no"};
+  const RuleMachine machine{"hip",          "1002:731f",    "gfx1010", "gfx1030",
+                            "amdgpu 6.8.5", "miopen 3.2.0", "no",      "HIP 7.1.2"};
   const std::pair<const char*, bool> cases[] = {
       {"{}", true},
       {R"({"backend": ["hip", "opencl"]})", true},
@@ -193,6 +194,8 @@ TEST(RulePredicates, OnMachines) {
       {R"({"driver": "<6.8"})", false},
       {R"({"miopen": ">=3"})", true},
       {R"({"miopen": "<3"})", false},
+      {R"({"hip": ">=7"})", true},
+      {R"({"hip": "<7"})", false},
       {R"({"rocblas": false})", true},
       {R"({"rocblas": true})", false},
   };
