@@ -157,8 +157,7 @@ class Env(CliCase):
 
     def test_a_card_whose_firmware_may_be_old(self):
         self.add_card("Radeon 780M")
-        fury = {f"MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_{tile}": "0" for tile in ("F2X3", "F3X2")}
-        self.assertEqual(self.values(), fury)
+        self.assertEqual(self.values(), {"MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_F2X3": "0"})
         self.assertEqual(self.values(HSA_OVERRIDE_GFX_VERSION="11.0.0"), {})
 
     def test_what_pytorch_on_rocm_7_does(self):
@@ -278,6 +277,15 @@ class Env(CliCase):
         self.assertEqual(other["severity"], "note")
         self.assertIn("it is NORMAL", other["sentence"])
         self.assertIn("own.rules", findings(CONVOY_RULES=str(self.write("rules.json", "{"))))
+
+    def test_doctor_knows_what_is_advised(self):
+        for card in ("Radeon 780M", "Radeon 8060S"):
+            self.add_card(card)
+        advised = self.values()
+        text = self.convoy("doctor", "--json", "--root", self.root, expect=1, env={"HOME": "/home/me", **advised}).stdout
+        judged = [one for one in json.loads(text)["findings"] if any(name in one["sentence"] for name in advised)]
+        self.assertEqual([one for one in judged if one["severity"] != "note" or "without effect" in one["sentence"]], [])
+        self.assertEqual(len(advised), 3)
 
     def test_wrong_calls(self):
         self.env("--strategy", "fast", expect=2)
