@@ -16,6 +16,9 @@ CARDS = {
     "RX 7900 XTX": ("0x744c", 110000, 96),
     "Radeon 8060S": ("0x1586", 110501, 40),
     "MI210": ("0x740f", 90010, 104),
+    "RX 580": ("0x67df", 80003, 36),
+    "Radeon 780M": ("0x15bf", 110003, 12),
+    "Raphael": ("0x164e", 100306, 2),  # in the processor
 }
 GEMM_SWITCHES = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("DIRECT", "WINOGRAD", "FFT", "IMPLICIT_GEMM")}
 
@@ -68,7 +71,7 @@ class Env(CliCase):
     def test_nothing_where_nothing_is_needed(self):
         self.assertEqual(self.env().stdout, "")
         self.assertEqual(self.env("--strategy", "gemm").stdout, "", "no AMD GPU")
-        for card in ("RX 5600 XT", "RX 6800", "MI210"):
+        for card in ("RX 5600 XT", "RX 6800", "MI210", "RX 580"):
             self.add_card(card)
             self.assertEqual(self.env().stdout, "", card)
 
@@ -100,6 +103,50 @@ class Env(CliCase):
         self.add_rocm("gfx1030", "gfx1100")
         self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION_2": "10.3.0"})
 
+    def test_a_processors_small_gpu_beside_a_card_costs_the_card_nothing(self):
+        self.add_card("Raphael")
+        self.add_rocm("gfx1030", "gfx1100")
+        self.assertEqual(self.values(), {"HSA_OVERRIDE_GFX_VERSION": "10.3.0"})
+        self.add_card("Radeon 780M")
+        self.assertIn("MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_F2X3", self.values(), "no card yet")
+        self.add_card("RX 7900 XTX")
+        self.assertEqual(self.values(), {})
+        self.add_card("Radeon 8060S")
+        self.assertIn("MIOPEN_FIND_MODE", self.values(), "what can lock up the machine counts, and is no small one")
+
+    def test_of_the_two_variables_the_cards_own_counts(self):
+        self.add_card("RX 6700 XT")
+        self.add_rocm("gfx1030")
+        own = "HSA_OVERRIDE_GFX_VERSION_1"
+        self.assertEqual(self.values(**{own: "10.3.0"}), {own: "10.3.0"}, "it is followed already")
+        both = {"HSA_OVERRIDE_GFX_VERSION": "10.3.0", own: "10.3.1"}
+        settings = self.settings(**both)
+        self.assertEqual({name: one["kept"] for name, one in settings.items()}, {own: "10.3.1"})
+        rules = self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "source": ["https://example.com"], "when": {"pretends": ["gfx1030"]},
+            "then": {"environment": {"HSA_ENABLE_SDMA": "0"}}, "example": {"pretends": "gfx1030"}}]}))
+        self.assertNotIn("HSA_ENABLE_SDMA", self.values(CONVOY_RULES=str(rules), **both))
+        self.assertIn("HSA_ENABLE_SDMA", self.values(CONVOY_RULES=str(rules), HSA_OVERRIDE_GFX_VERSION="10.3.0"))
+
+    def test_the_number_of_a_libmiopen_file_is_not_miopens_version(self):
+        self.add_card("RX 6800")
+        library = "/opt/rocm-6.2.0/lib/libMIOpen.so.1.0.60200"
+        self.add_rocm("gfx1030")
+        self.add(library)
+        shutil.copy(self.program, self.root / library[1:])
+        rules = self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "source": ["https://example.com"], "when": {"miopen": "<2"},
+            "then": {"environment": {"MIOPEN_X": "0"}}, "example": {"miopen": "miopen 1.9"}}]}))
+        self.assertEqual(self.values(CONVOY_RULES=str(rules)), {})
+
+    def test_output_that_cannot_be_written_is_said(self):
+        self.add_card("Radeon 8060S")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([self.program, "env", "--root", str(self.root)], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, timeout=20)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("cannot be written", done.stderr)
+
     def test_a_card_that_another_driver_holds_needs_nothing(self):
         self.add_card("Radeon 8060S", driver="vfio-pci")
         self.assertEqual(self.values(), {})
@@ -108,6 +155,20 @@ class Env(CliCase):
         self.add_card("Radeon 8060S")
         self.assertEqual(self.values(), {"MIOPEN_FIND_MODE": "FAST", "MIOPEN_DEBUG_CONV_WINOGRAD": "0"})
 
+    def test_a_card_whose_firmware_may_be_old(self):
+        self.add_card("Radeon 780M")
+        self.assertEqual(self.values(), {"MIOPEN_DEBUG_AMD_WINOGRAD_FURY_RXS_F2X3": "0"})
+        self.assertEqual(self.values(HSA_OVERRIDE_GFX_VERSION="11.0.0"), {})
+
+    def test_what_pytorch_on_rocm_7_does(self):
+        self.add_card("RX 7900 XTX")
+        for number, expected in (("6.2.41133", {}), ("7.1.52802", {"PYTORCH_MIOPEN_SUGGEST_NHWC": "0"})):
+            library = f"/opt/rocm-{number[:3]}.0/lib/libamdhip64.so.{number}"
+            self.add(library)
+            self.add(f"/opt/rocm-{number[:3]}.0/.info/version", f"{number[:3]}.0\n")
+            shutil.copy(self.program, self.root / library[1:])
+            self.assertEqual(self.values(), expected, number)
+
     def test_the_strategy_gemm(self):
         self.add_card("RX 5600 XT")
         self.assertEqual(self.values("--strategy", "gemm"), {"CONVOY_STRATEGY": "gemm", **GEMM_SWITCHES})
@@ -115,6 +176,15 @@ class Env(CliCase):
         self.assertEqual(self.values("--strategy", "cpu"), {"CONVOY_STRATEGY": "cpu"})
         self.write("config/convoy/convoy.conf", "strategy = gemm\n")
         self.assertEqual(self.values(XDG_CONFIG_HOME=str(self.folder / "config")), GEMM_SWITCHES, "the file says so already")
+
+    def test_a_strategy_by_rule(self):
+        self.add_card("RX 5600 XT")
+        rules = str(self.write("rules.json", json.dumps({"format": 1, "rules": [{
+            "id": "mine", "sentence": "Why.", "when": {"architecture": ["gfx1010"]}, "then": {"strategy": "gemm"},
+            "example": {"architecture": "gfx1010"}}]})))
+        self.assertEqual(self.values(CONVOY_RULES=rules), GEMM_SWITCHES, "programs with Convoy read the rule")
+        self.assertEqual(self.values("--strategy", "auto", CONVOY_RULES=rules), {})
+        self.assertEqual(self.values(CONVOY_RULES=rules, CONVOY_STRATEGY="cpu"), {"CONVOY_STRATEGY": "cpu"})
 
     def test_early_in_boot_the_number_on_the_bus_is_enough(self):
         self.add_card("RX 5600 XT", driver=None, kfd=False)
@@ -207,6 +277,15 @@ class Env(CliCase):
         self.assertEqual(other["severity"], "note")
         self.assertIn("it is NORMAL", other["sentence"])
         self.assertIn("own.rules", findings(CONVOY_RULES=str(self.write("rules.json", "{"))))
+
+    def test_doctor_knows_what_is_advised(self):
+        for card in ("Radeon 780M", "Radeon 8060S"):
+            self.add_card(card)
+        advised = self.values()
+        text = self.convoy("doctor", "--json", "--root", self.root, expect=1, env={"HOME": "/home/me", **advised}).stdout
+        judged = [one for one in json.loads(text)["findings"] if any(name in one["sentence"] for name in advised)]
+        self.assertEqual([one for one in judged if one["severity"] != "note" or "without effect" in one["sentence"]], [])
+        self.assertEqual(len(advised), 3)
 
     def test_wrong_calls(self):
         self.env("--strategy", "fast", expect=2)

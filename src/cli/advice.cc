@@ -20,12 +20,21 @@ bool is_for_rocm(const DetectedGpu& gpu) {
   return gpu.vendor == k_amd && std::ranges::none_of(gpu.lacks, is_other);
 }
 
-std::string pretended_by(const DetectedGpu& gpu, const VariableSet& variables) {
-  for (const auto& [name, value] : variables) {
-    const auto target = concerns_pretence(name, gpu) ? target_of_version(value) : std::nullopt;
-    if (target) return target->name;
+// The variable that makes a card pretend: of the one for all and its own ROCm's runtime takes the latter
+// (https://github.com/ROCm/ROCR-Runtime/blob/master/libhsakmt/src/topology.c). End: none does.
+VariableSet::const_iterator pretence_of(const DetectedGpu& gpu, const VariableSet& variables) {
+  auto found = variables.end();
+  for (auto one = variables.begin(); one != variables.end(); ++one) {
+    if (concerns_pretence(one->first, gpu) && (found == variables.end() || found->first == k_override_variable))
+      found = one;
   }
-  return "";
+  return found;
+}
+
+std::string pretended_by(const DetectedGpu& gpu, const VariableSet& variables) {
+  const auto found = pretence_of(gpu, variables);
+  const auto target = found == variables.end() ? std::nullopt : target_of_version(found->second);
+  return target ? target->name : "";
 }
 
 // Files of rocBLAS are called by the architectures that they are for. "yes", "no", or "" where there is no rocBLAS.
@@ -49,9 +58,19 @@ std::string rocblas_knows(const std::string& architecture, const Detection& dete
   return any ? "no" : "";
 }
 
-std::string miopen_version(const Detection& detection) {
-  const auto found = std::ranges::find(detection.libraries, "libMIOpen", &DetectedLibrary::name);
-  return found == detection.libraries.end() ? "" : "miopen " + found->version;
+// Of the newest: settings are for whichever program comes.
+std::string hip_version(const Detection& detection) {
+  std::string newest;
+  for (const DetectedLibrary& one : detection.libraries) {
+    if (one.name == "libamdhip64" && version_in(one.version) > version_in(newest)) newest = one.version;
+  }
+  return newest;
+}
+
+RuleMachine machine_with(const DetectedGpu& gpu, const Detection& detection, std::string pretends) {
+  RuleMachine machine = machine_of(gpu, detection.driver, std::move(pretends));
+  machine.hip = hip_version(detection);
+  return machine;
 }
 
 class Adviser {
@@ -61,7 +80,8 @@ class Adviser {
   }
 
   std::vector<AdvisedSetting> by(const RuleSet& rules) {
-    for (const DetectedGpu& gpu : gpus_) add_rules(gpu, rules);
+    for (const DetectedGpu& gpu : gpus_)
+      if (!is_beside_a_card(gpu)) add_rules(gpu, rules);
     if (!gpus_.empty()) add_strategy();
     return std::move(advice_);
   }
@@ -74,10 +94,18 @@ class Adviser {
     advice_.push_back(std::move(setting));
   }
 
+  // A processor's small GPU that nobody computes on: what variables take away for its sake the card would lose, too, and under a
+  // borrowed name programs would take it for a second card.
+  bool is_beside_a_card(const DetectedGpu& gpu) const {
+    constexpr int k_small = 16;  // compute units; those of a Radeon 8060S, 40, do compute
+    const bool has_card = std::ranges::any_of(gpus_, [](const DetectedGpu& one) { return !one.integrated; });
+    return has_card && gpu.integrated && gpu.compute_units < k_small;
+  }
+
   // Advice to pretend must not vanish by being followed: rules that give it see the card as it is, the others as it pretends to be.
   void add_rules(const DetectedGpu& gpu, const RuleSet& rules) {
-    const auto machine_with = [&](std::string pretends) {
-      RuleMachine machine = machine_of(gpu, detection_.driver, std::move(pretends), miopen_version(detection_));
+    const auto machine_as = [&](std::string pretends) {
+      RuleMachine machine = machine_with(gpu, detection_, std::move(pretends));
       if (!gpu.architecture.empty()) machine.rocblas = rocblas_knows(gpu.architecture, detection_, question_.root);
       return machine;
     };
@@ -85,9 +113,9 @@ class Adviser {
       return std::ranges::find(rule.effects.environment, k_override_variable, &RuleSetting::name) !=
              rule.effects.environment.end();
     };
-    for (const DeviceRule& rule : rules.for_machine(machine_with(pretended_by(gpu, question_.variables))))
+    for (const DeviceRule& rule : rules.for_machine(machine_as(pretended_by(gpu, question_.variables))))
       if (!sets_pretence(rule)) add_rule(gpu, rule);
-    for (const DeviceRule& rule : rules.for_machine(machine_with("")))
+    for (const DeviceRule& rule : rules.for_machine(machine_as("")))
       if (sets_pretence(rule)) add_rule(gpu, rule);
   }
 
@@ -100,8 +128,11 @@ class Adviser {
     }
   }
 
-  // For this card alone where there are others: they must not pretend. "" where its number is not known.
+  // The name that is in use already; else for this card alone where there are others, which must not pretend. "" where its number is
+  // not known.
   std::string override_for(const DetectedGpu& gpu) const {
+    const auto present = pretence_of(gpu, question_.variables);
+    if (present != question_.variables.end() && present->first != k_override_variable) return present->first;
     const auto is_another = [&gpu](const DetectedGpu& one) { return one.architecture != gpu.architecture; };
     if (std::ranges::none_of(gpus_, is_another)) return std::string(k_override_variable);
     return gpu.kfd_node < 0 ? "" : fmt::format("{}_{}", k_override_variable, gpu.kfd_node);
@@ -162,8 +193,7 @@ std::vector<DeviceRule> rules_here(const Detection& detection, const RuleSet& ru
   for (const DetectedGpu& gpu : detection.gpus) {
     if (!is_for_rocm(gpu)) continue;
     const std::string pretended = pretended_by(gpu, question.variables);
-    for (DeviceRule& rule :
-         rules.for_machine(machine_of(gpu, detection.driver, pretended, miopen_version(detection)))) {
+    for (DeviceRule& rule : rules.for_machine(machine_with(gpu, detection, pretended))) {
       if (std::ranges::find(found, rule.id, &DeviceRule::id) == found.end()) found.push_back(std::move(rule));
     }
   }

@@ -23,7 +23,7 @@ struct AdviceQuestion {
   std::string root;              // of the machine; "" for this one
   VariableSet variables;         // of the environment that would be added to
   std::string strategy;          // "auto", "gemm", ...
-  bool strategy_is_set = false;  // a settings file says so already, which programs with Convoy read
+  bool strategy_is_set = false;  // a settings file or a rule says so already, which programs with Convoy read
 };
 
 // The rules that hold for any of the cards.

@@ -58,6 +58,16 @@ struct EnvOptions {
   }
 };
 
+// Programs with Convoy read the rule themselves.
+void take_strategy_of_rules(const Detection& detection, const RuleSet& rules, AdviceQuestion& question) {
+  for (const DeviceRule& rule : rules_here(detection, rules, question)) {
+    if (rule.effects.strategy.empty()) continue;
+    question.strategy = rule.effects.strategy;
+    question.strategy_is_set = true;
+    return;
+  }
+}
+
 void run(const EnvOptions& options, CommandContext& context) {
   const Settings& settings = context.settings;
   const std::string root = root_of(options.root);
@@ -72,6 +82,8 @@ void run(const EnvOptions& options, CommandContext& context) {
     question.strategy_is_set = origin == Origin::system_file || origin == Origin::user_file;
   }
   const Detection detection = detect(root, places_to_look(root, Settings::environment("HOME"), variables));
+  if (options.strategy.empty() && settings.origin("strategy") == Origin::built_in)
+    take_strategy_of_rules(detection, rules, question);
   const std::vector<AdvisedSetting> advice = advise(detection, rules, question);
   options.json ? print_json(advice, question.strategy) : print_lines(advice, options.form());
   context.exit_code = rules.problems.empty() ? 0 : 1;

@@ -330,7 +330,9 @@ bool Climb::wants_search(const Selection& selection) const {
   const auto unmeasured = [this](const Candidate& one) {
     return facts_[one.fact].measured_ms <= 0 && !one.trial && one.tier != Tier::reference;
   };
-  return unmeasured(selection.order.front()) ||
+  const Candidate& front = selection.order.front();
+  if (facts_[front.fact].first) return unmeasured(front);  // nothing competes with what a rule puts first
+  return unmeasured(front) ||
          std::any_of(selection.order.begin(), selection.order.end(),
                      [&unmeasured](const Candidate& one) { return competes(one.tier) && unmeasured(one); });
 }

@@ -32,9 +32,14 @@ std::string DispatchContext::library_of(const Solver& solver) const {
   return name;
 }
 
+std::string DispatchContext::device_key() const {
+  const DeviceInfo& device = device_->info();
+  return device.real_architecture.empty() ? device.key
+                                          : fmt::format("{}/really {}", device.key, device.real_architecture);
+}
+
 TrialKey DispatchContext::key_of(const Solver& solver, const Problem& problem) const {
-  return {std::string(solver.id()), problem.to_string(), problem.class_string(), device_->info().key,
-          library_of(solver)};
+  return {std::string(solver.id()), problem.to_string(), problem.class_string(), device_key(), library_of(solver)};
 }
 
 std::int64_t DispatchContext::workspace_limit(std::int64_t tensor_bytes) const {

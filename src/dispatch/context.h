@@ -33,6 +33,9 @@ class DispatchContext {
   // The library's name in the ledger: with the algorithms it is restricted to and the fault that is armed against the
   // solver, if any. What passed under one restriction says nothing about another.
   std::string library_of(const Solver& solver) const;
+  // The device's name in the ledger: with what the card really is where it pretends. What passed on a gfx1030 says nothing about
+  // a gfx1010 under its name.
+  std::string device_key() const;
   TrialKey key_of(const Solver& solver, const Problem& problem) const;
   // Workspaces are shared by all plans of the handle and kept for the next call: as many as threads ran at once, the
   // largest ones. acquire() gives at least `bytes`. What a stream has used goes to the same stream again: its work may not

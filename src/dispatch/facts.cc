@@ -32,8 +32,11 @@ int quarantined_kin(DispatchContext& context, const TrialKey& key, const Problem
 void add_external_facts(const ExternalSolver& external, const DispatchContext& context, bool struck,
                         CandidateFacts& facts) {
   const Policy& policy = context.policy();
-  const bool restricted = policy.strategy == Strategy::gemm || policy.strategy == Strategy::implicit_gemm;
-  if (restricted && facts.tier == Tier::vendor) facts.refusal = "cannot be told which algorithms to use";
+  const bool by_strategy = policy.strategy == Strategy::gemm || policy.strategy == Strategy::implicit_gemm;
+  const bool by_rules = (policy.vendor_without & policy.allowed_elsewhere) != 0;
+  if ((by_strategy || by_rules) && facts.tier == Tier::vendor)
+    facts.refusal =
+        fmt::format("cannot be told which algorithms to use{}{}", facts.note.empty() ? "" : ": ", facts.note);
   facts.trusted = external.stand_in() == nullptr;
   // One strike may have been a user's kill. Where no child can tell: another try here, behind its intent. Two are quarantine.
   const bool deadly = policy.faults.deadly(facts.solver);
@@ -57,6 +60,10 @@ CandidateFacts facts_of(DispatchContext& context, const Solver& solver, const Fa
   }
   const DeviceRules& rules = context.rules();
   if (facts.refusal.empty()) facts.refusal = rules.refusal_of(facts.solver, facts.tier, question.problem);
+  // A solver that is banned is banned in whatever calls it, too.
+  const Solver* stand_in = external == nullptr ? nullptr : external->stand_in();
+  if (stand_in != nullptr && facts.refusal.empty())
+    facts.refusal = rules.refusal_of(stand_in->id(), facts.tier, question.problem);
   facts.first = rules.puts_first(facts.solver, facts.tier, question.problem);
   facts.note = rules.note_on(facts.solver, facts.tier, question.problem);
   if (external != nullptr && question.tensors.context == nullptr)

@@ -142,7 +142,7 @@ void record(DispatchContext& context, const Problem& problem, const Rung& rung, 
   if (!context.policy().keep_find_records) return;
   FindRecord found;
   found.problem = problem.to_string();
-  found.device = context.device().info().key;
+  found.device = context.device_key();
   found.library = context.library_of(rung.solver());
   found.solver = rung.solver().id();
   found.params = rung.params();
@@ -158,7 +158,7 @@ std::optional<FindRecord> newest_record(DispatchContext& context, const Problem&
   if (!context.policy().use_find_records) return std::nullopt;
   const std::string library = context.library_of(solver);
   std::optional<FindRecord> newest;
-  for (FindRecord& found : context.store().find_records(problem.to_string(), context.device().info().key)) {
+  for (FindRecord& found : context.store().find_records(problem.to_string(), context.device_key())) {
     if (found.solver != solver.id() || found.library != library) continue;
     if (!newest || found.measured_at > newest->measured_at) newest = std::move(found);
   }

@@ -26,7 +26,7 @@ constexpr std::array<std::pair<std::string_view, VerifyMode>, 3> k_verify{
 constexpr std::array<std::pair<std::string_view, TrialMode>, 3> k_trial{
     {{"auto", TrialMode::automatic}, {"always", TrialMode::always}, {"never", TrialMode::never}}};
 
-AlgorithmSet allowed_algorithms(const Settings& settings) {
+void apply_switches(const Settings& settings, Policy& policy) {
   constexpr std::array<std::pair<std::string_view, Algorithm>, 5> k_switches{{
       {"miopen.conv_gemm", Algorithm::gemm},
       {"miopen.conv_direct", Algorithm::direct},
@@ -34,11 +34,11 @@ AlgorithmSet allowed_algorithms(const Settings& settings) {
       {"miopen.conv_fft", Algorithm::fft},
       {"miopen.conv_implicit_gemm", Algorithm::implicit_gemm},
   }};
-  AlgorithmSet allowed = k_all_algorithms;
   for (const auto& [key, algorithm] : k_switches) {
-    if (!settings.boolean(key)) allowed &= ~static_cast<AlgorithmSet>(algorithm);
+    if (settings.boolean(key)) continue;
+    policy.allowed &= ~static_cast<AlgorithmSet>(algorithm);
+    if (settings.origin(key) == Origin::environment) policy.allowed_elsewhere &= ~static_cast<AlgorithmSet>(algorithm);
   }
-  return allowed;
 }
 
 // MIOPEN_FIND_MODE: fast never measures, dynamic_hybrid (the default) compiles nothing for it; normal ignores records of
@@ -80,7 +80,7 @@ Result<Policy> policy_from(const Settings& settings) {
   policy.verify = pick(settings.text("verify"), k_verify);
   policy.trial = pick(settings.text("trial"), k_trial);
   policy.deadline = std::chrono::milliseconds(settings.integer("deadline_ms"));
-  policy.allowed = allowed_algorithms(settings);
+  apply_switches(settings, policy);
   if (find_solver(settings.text("miopen.find_only_solver")) != nullptr) {
     policy.only_solver = settings.text("miopen.find_only_solver");
   }

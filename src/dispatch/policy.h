@@ -39,6 +39,8 @@ struct Policy {
   TrialMode trial = TrialMode::automatic;
   std::chrono::milliseconds deadline{0};  // of one trial; 0: from the problem's arithmetic
   AlgorithmSet allowed = k_all_algorithms;
+  // What switches in the environment leave, which others in this process who call MIOpen obey, too.
+  AlgorithmSet allowed_elsewhere = k_all_algorithms;
   std::string only_solver;    // MIOPEN_DEBUG_FIND_ONLY_SOLVER when it names one of ours; the reference stays
   bool log_commands = false;  // MIOPEN_ENABLE_LOGGING_CMD: each new problem as a MIOpenDriver line
   FaultPlan faults;

@@ -25,9 +25,13 @@ RuleVocabulary all_names() {
   return names;
 }
 
-// Loading MIOpen costs, so its version is asked for only where a rule wants to know.
-bool asks_for_miopen(const RuleSet& set) {
-  return std::ranges::any_of(set.rules, [](const DeviceRule& rule) { return rule.machine.miopen.has_value(); });
+// Loading MIOpen costs, so its version is asked for only where a rule that holds otherwise wants to know.
+bool asks_for_miopen(const RuleSet& set, const RuleMachine& machine) {
+  return std::ranges::any_of(set.rules, [&machine](const DeviceRule& rule) {
+    MachinePredicates others = rule.machine;
+    others.miopen.reset();
+    return rule.machine.miopen && applies(others, machine);
+  });
 }
 
 bool names_candidate(const std::vector<std::string>& names, std::string_view solver, Tier tier) {
@@ -49,9 +53,10 @@ RuleSet load_rules(const Settings& settings) {
 }
 
 DeviceRules DeviceRules::of(const RuleSet& set, const DeviceInfo& device) {
-  std::string miopen;
-  if (device.kind == DeviceKind::hip && asks_for_miopen(set)) miopen = find_solver("miopen")->library();
-  return DeviceRules(set.for_machine(machine_of(device, std::move(miopen))));
+  RuleMachine machine = machine_of(device);
+  if (device.kind == DeviceKind::hip && asks_for_miopen(set, machine))
+    machine.miopen = find_solver("miopen")->library();
+  return DeviceRules(set.for_machine(std::move(machine)));
 }
 
 void DeviceRules::apply_to(Policy& policy, bool strategy_is_set) {

@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/test_folder.h"
+#include "device/test_device.h"
 #include "dispatch/dispatcher.h"
 #include "dispatch/select.h"
+#include "dispatch/warm.h"
 #include "solvers/host_tensors.h"
 
 namespace convoy {
@@ -79,6 +83,98 @@ TEST_F(RulesTest, AlgorithmsAreTakenFromTheVendorAlone) {
   EXPECT_EQ(report(some, k_plain).attempts.back().reason, "without winograd by rule no-winograd");
 }
 
+// PyTorch's own path and the solver that stands in for it.
+External brought_along() {
+  External external;
+  external.id = "torch";
+  external.library = "torch 0";
+  external.stand_in = "onednn";
+  external.run = [](void*, void*) -> Result<void> { return {}; };
+  return external;
+}
+
+class BroughtAlongTest : public RulesTest {
+ protected:
+  Convolution::Report report_of_brought(const Settings& settings) const {
+    auto dispatcher = Dispatcher::create(settings, "cpu");
+    EXPECT_TRUE(dispatcher);
+    const Problem problem = *parse_problem(k_plain);
+    auto random = make_random_tensors(problem, (*dispatcher)->context().device(), 7);
+    Tensors tensors = random->tensors;
+    tensors.context = &tensors;
+    const auto convolution = *(*dispatcher)->convolution(problem, brought_along());
+    const auto ran = convolution->run(tensors);
+    EXPECT_TRUE(ran) << ran.error().message;
+    return convolution->report();
+  }
+};
+
+TEST_F(BroughtAlongTest, ABannedSolverIsBannedInIt) {
+  const Convolution::Report report = report_of_brought(settings(
+      R"({"id": "no-onednn", "sentence": "Why.", "when": {}, "then": {"refuse": ["onednn"]}, "example": {}})"));
+  EXPECT_EQ(report.attempts[0].solver, "torch");
+  EXPECT_EQ(report.attempts[0].reason, "rule no-onednn: Why.");
+  EXPECT_EQ(report.solver, "reference");
+}
+
+TEST_F(BroughtAlongTest, ItDoesNotServeWhereItCannotBeToldWhatRulesForbid) {
+  Settings chosen = settings(
+      R"({"id": "no-winograd", "sentence": "Why.", "when": {}, "then": {"without": ["winograd"]}, "example": {}})");
+  EXPECT_EQ(report_of_brought(chosen).attempts[0].reason,
+            "cannot be told which algorithms to use: without winograd by rule no-winograd");
+  // A switch in a file is not one that it reads.
+  ASSERT_TRUE(chosen.set("miopen.conv_winograd", "0", Origin::user_file, "convoy.conf:1"));
+  EXPECT_EQ(report_of_brought(chosen).attempts[0].outcome, Outcome::unfit);
+  ASSERT_TRUE(chosen.set("miopen.conv_winograd", "0", Origin::environment, "MIOPEN_DEBUG_CONV_WINOGRAD"));
+  EXPECT_NE(report_of_brought(chosen).attempts[0].outcome, Outcome::unfit);
+}
+
+TEST_F(BroughtAlongTest, NobodyWaitsForASearchThatARuleHasDecided) {
+  Settings chosen = settings(
+      R"({"id": "onednn-first", "sentence": "Why.", "when": {}, "then": {"first": ["onednn"]}, "example": {}})");
+  ASSERT_TRUE(chosen.set("find", "find"));
+  EXPECT_EQ(report_of_brought(chosen).solver, "onednn");  // and is measured now, which torch never is
+  const auto store = Store::open(store_config(chosen));
+  std::promise<void> taken, done;
+  const auto holder = std::async(std::launch::async, [&] {
+    const auto turn = store->take_search_turn(std::chrono::seconds(5));
+    EXPECT_TRUE(turn);
+    taken.set_value();
+    done.get_future().wait_for(std::chrono::seconds(60));
+  });
+  taken.get_future().wait();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(report_of_brought(chosen).solver, "onednn");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+  done.set_value();
+}
+
+TEST_F(RulesTest, AnAlgorithmThatIsForbiddenIsForbiddenInTheProcessorsTierToo) {
+  Settings without = settings(R"({"id": "none", "sentence": "Why.", "when": {},
+      "then": {"without": ["gemm", "direct", "winograd", "fft", "implicit_gemm"]}, "example": {}})");
+  ASSERT_TRUE(without.set("strategy", "cpu"));
+  EXPECT_EQ(report(without, k_plain).solver, "reference");
+}
+
+TEST_F(RulesTest, NothingIsCompiledForWhatIsRefused) {
+  if (const auto device = open_device("sim:gfx1010"); !device) GTEST_SKIP() << device.error().message;
+  const auto plans_of = [](const Settings& settings) {
+    auto dispatcher = Dispatcher::create(settings, "sim:gfx1010");
+    EXPECT_TRUE(dispatcher) << dispatcher.error().message;
+    const Problem problem = *parse_problem(k_plain);
+    std::size_t total = 0;
+    warm_kernels((*dispatcher)->context(), {&problem, 1}, [&total](WarmProgress progress) {
+      total = progress.total;
+      return false;
+    });
+    return total;
+  };
+  EXPECT_GE(plans_of(settings("")), 2U);
+  EXPECT_EQ(plans_of(settings(R"({"id": "only-direct", "sentence": "Why.", "when": {}, "then": {"refuse": ["own"]},
+      "example": {}})")),
+            1U);
+}
+
 TEST(Rules, TheFirstPlaceBeatsTiersAndTimes) {
   CandidateFacts vendor, own, last;
   vendor.solver = "miopen", vendor.tier = Tier::vendor, vendor.measured_ms = 1, vendor.passed_before = true;
@@ -110,6 +206,31 @@ TEST(Rules, TheStrongestRuleThatPutsSomethingFirstCounts) {
 TEST(Rules, OnesThatComeWithConvoyNameWhatThereIs) {
   const ParsedRules parsed = parse_rules(built_in_rules(), "built in", rule_vocabulary());
   EXPECT_TRUE(parsed.problems.empty()) << fmt::format("{}", fmt::join(parsed.problems, "\n"));
+}
+
+// A GPU by its facts alone.
+class Card final : public ForwardingDevice {
+ public:
+  explicit Card(std::string real) : ForwardingDevice(make_cpu_device()), info_(target().info()) {
+    info_.kind = DeviceKind::hip;
+    info_.key = "hip/gfx1030/amdgpu 6.8.5/HIP 6.2";
+    info_.architecture = "gfx1030";
+    info_.real_architecture = std::move(real);
+  }
+  const DeviceInfo& info() const override { return info_; }
+
+ private:
+  DeviceInfo info_;
+};
+
+TEST(Rules, VerdictsOnACardAreNotThoseOfOneThatPretendsToBeIt) {
+  const auto key_on = [](const char* real) {
+    const DispatchContext context({}, std::make_unique<Card>(real), Store::open({}));
+    return context.key_of(*find_solver("reference"), *parse_problem(k_plain)).device;
+  };
+  EXPECT_EQ(key_on(""), "hip/gfx1030/amdgpu 6.8.5/HIP 6.2");
+  EXPECT_NE(key_on("gfx1010"), key_on(""));
+  EXPECT_NE(key_on("gfx1010"), key_on("gfx1031"));
 }
 
 TEST(Rules, OnRdna1ThatPretendsLargeImagesAvoidTheVendor) {

@@ -111,7 +111,8 @@ Selection select(const Problem& problem, std::span<const CandidateFacts> facts, 
       tier = Tier::cpu;
       refusal.reset();
     }
-    const AlgorithmSet allowed = allowed_for(tier, policy);
+    // As the vendor that it is, whatever tier it stands in for: so does its name in the ledger.
+    const AlgorithmSet allowed = allowed_for(facts[i].tier, policy);
     if (!refusal && allowed == 0) refusal = "every algorithm is switched off";
     if (refusal) {
       selection.rejected.push_back({i, Outcome::unfit, std::move(*refusal)});

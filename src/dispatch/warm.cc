@@ -25,7 +25,8 @@ void add_jobs(DispatchContext& context, const Problem& problem, std::vector<Job>
   for (const Solver* solver : solvers()) {
     const Tier tier = solver->tier(context.device());
     if ((tier != Tier::own && tier != Tier::generic) || !solver->fits(ordinary, context.device())) continue;
-    if (strategy_refusal(tier, problem, policy)) continue;
+    if (strategy_refusal(tier, problem, policy) || !context.rules().refusal_of(solver->id(), tier, problem).empty())
+      continue;
     PlanOptions options;
     options.allowed = allowed_for(tier, policy);
     options.workspace_limit = context.workspace_limit(problem.bytes(TensorRole::x) + problem.bytes(TensorRole::w) +

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <regex>
 #include <set>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,8 +14,42 @@
 namespace convoy {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr std::size_t k_most_rules = 1000;
+constexpr std::size_t k_most_problems = 50;  // each is a line for whoever reads
+constexpr std::size_t k_deepest = 8;  // twice what the schema needs; values below may be copied without a thought
 constexpr int k_format = 1;
+
+// What the parser takes and a file of rules must not have: nesting without end, and a name twice in one object, of which only the
+// last would count.
+class StrictParser {
+ public:
+  static Json parse(std::string_view text) {
+    StrictParser state;
+    return Json::parse(text, [&state](int, Json::parse_event_t event, const Json& value) {
+      state.see(event, value);
+      return true;
+    });
+  }
+
+ private:
+  void see(Json::parse_event_t event, const Json& value) {
+    using Event = Json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) {
+      names_.emplace_back();
+      if (names_.size() > k_deepest) throw std::invalid_argument("is nested too deep");
+    } else if (event == Event::object_end || event == Event::array_end) {
+      names_.pop_back();
+    } else if (event == Event::key) {
+      const auto& name = value.get_ref<const std::string&>();
+      if (!names_.back().insert(name).second)
+        throw std::invalid_argument(fmt::format("\"{}\" stands twice in one object", name));
+    }
+  }
+
+  std::vector<std::set<std::string>> names_;  // of the objects that are open
+};
 
 void read_range(const JsonPlace& place, std::optional<Range>& range) {
   const auto& value = place.value();
@@ -38,6 +73,7 @@ bool read_machine_predicate(const std::string& name, const JsonPlace& place, Mac
   if (name == "architecture") return predicates.architectures = place.texts(), true;
   if (name == "driver") return read_range(place, predicates.driver), true;
   if (name == "miopen") return read_range(place, predicates.miopen), true;
+  if (name == "hip") return read_range(place, predicates.hip), true;
   if (name == "rocblas") return predicates.rocblas = {place.boolean() ? "yes" : "no"}, true;
   if (name != "pretends") return false;
   if (!place.value().is_boolean()) return predicates.pretends = place.texts(), true;
@@ -79,11 +115,11 @@ void read_when(const JsonPlace& when, DeviceRule& rule) {
 void read_environment(const JsonPlace& place, std::vector<RuleSetting>& settings) {
   static const std::regex form("(MIOPEN|HSA|HIP|ROCR|AMD|GPU|PYTORCH|CONVOY)_[A-Z0-9_]{1,100}");
   place.each_member([&settings](const std::string& name, const JsonPlace& member) {
+    if (!std::regex_match(name, form)) member.complain("must be a variable of MIOpen, ROCm, PyTorch or Convoy");
     const std::string value = member.text(200);
     // No letter that any shell or service manager reads as something else.
     static const std::regex plain("[A-Za-z0-9_.,:=+-]*");
     if (!std::regex_match(value, plain)) member.complain("may have letters, digits and _.,:=+- only");
-    if (!std::regex_match(name, form)) member.complain("must be a variable of MIOpen, ROCm, PyTorch or Convoy");
     const bool loads = name.find("LIBRARY") != std::string::npos || name.find("PROBE") != std::string::npos ||
                        name.find("TOOLS") != std::string::npos || name.find("PATH") != std::string::npos;
     if (loads) member.complain("rules set no variables that name files");
@@ -117,7 +153,7 @@ void read_example(const JsonPlace& place, RuleExample& example) {
     const std::pair<std::string_view, std::string*> texts[] = {
         {"backend", &machine.backend},   {"pci", &machine.pci},       {"architecture", &machine.architecture},
         {"pretends", &machine.pretends}, {"driver", &machine.driver}, {"miopen", &machine.miopen},
-        {"rocblas", &machine.rocblas}};
+        {"rocblas", &machine.rocblas},   {"hip", &machine.hip}};
     const auto* found =
         std::ranges::find(texts, std::string_view(name), &std::pair<std::string_view, std::string*>::first);
     if (found == std::end(texts)) return false;
@@ -157,7 +193,7 @@ DeviceRule read_rule(const JsonPlace& place, const RuleVocabulary& vocabulary) {
   return rule;
 }
 
-void read_rules(const nlohmann::json& list, const RuleVocabulary& vocabulary, ParsedRules& parsed) {
+void read_rules(const Json& list, const RuleVocabulary& vocabulary, ParsedRules& parsed) {
   std::set<std::string> ids;
   for (std::size_t i = 0; i < std::min(list.size(), k_most_rules); ++i) {
     JsonPlace::Problems found;
@@ -172,23 +208,25 @@ void read_rules(const nlohmann::json& list, const RuleVocabulary& vocabulary, Pa
   if (list.size() > k_most_rules) parsed.problems.push_back(fmt::format("more than {} rules", k_most_rules));
 }
 
-void read_cards(const nlohmann::json& list, ParsedRules& parsed) {
+void read_cards(const Json& list, ParsedRules& parsed) {
   const JsonPlace place(list, "cards", parsed.problems);
   place.each_element([&parsed](const JsonPlace& element) {
+    const std::size_t problems = parsed.problems.size();
     RuleCards cards;
     element.each_member([&cards](const std::string& name, const JsonPlace& member) {
       if (name == "architecture") return cards.architecture = member.text(), true;
       if (name == "pci") return read_pci(member, cards.pci), true;
       return name == "source" && !member.text().empty();
     });
-    parsed.cards.push_back(std::move(cards));
+    if (cards.architecture.empty() || cards.pci.empty()) element.complain("needs architecture and pci");
+    if (parsed.problems.size() == problems) parsed.cards.push_back(std::move(cards));
   });
 }
 
-void read_document(const nlohmann::json& document, const RuleVocabulary& vocabulary, ParsedRules& parsed) {
+void read_document(const Json& document, const RuleVocabulary& vocabulary, ParsedRules& parsed) {
   if (!document.is_object() || !document.contains("rules") || !document["rules"].is_array())
     return parsed.problems.emplace_back("must be an object with \"format\" and the list \"rules\""), void();
-  if (document.value("format", nlohmann::json()) != k_format)
+  if (document.value("format", Json()) != k_format)
     return parsed.problems.push_back(fmt::format("\"format\" must be {}; another Convoy wrote it", k_format));
   if (document.contains("cards")) read_cards(document["cards"], parsed);
   read_rules(document["rules"], vocabulary, parsed);
@@ -199,9 +237,13 @@ void read_document(const nlohmann::json& document, const RuleVocabulary& vocabul
 ParsedRules parse_rules(std::string_view text, std::string_view origin, const RuleVocabulary& vocabulary) {
   ParsedRules parsed;
   try {
-    read_document(nlohmann::json::parse(text), vocabulary, parsed);
-  } catch (const std::exception& error) {  // of the parser, which names line and column
+    read_document(StrictParser::parse(text), vocabulary, parsed);
+  } catch (const std::exception& error) {  // of the parser, which names line and column, or of StrictParser
     parsed.problems.emplace_back(printable(error.what()));
+  }
+  if (const std::size_t all = parsed.problems.size(); all > k_most_problems) {
+    parsed.problems.resize(k_most_problems);
+    parsed.problems.push_back(fmt::format("and {} more", all - k_most_problems));
   }
   for (std::string& problem : parsed.problems) problem = fmt::format("{}: {}", origin, problem);
   for (DeviceRule& rule : parsed.rules) rule.origin = origin;

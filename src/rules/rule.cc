@@ -67,7 +67,8 @@ bool applies(const MachinePredicates& predicates, const RuleMachine& machine) {
   return one_matches(predicates.backends, machine.backend) && one_matches(predicates.pci, machine.pci) &&
          one_matches(predicates.architectures, machine.architecture) &&
          one_matches(predicates.pretends, machine.pretends) && one_matches(predicates.rocblas, machine.rocblas) &&
-         in_range(predicates.driver, machine.driver) && in_range(predicates.miopen, machine.miopen);
+         in_range(predicates.driver, machine.driver) && in_range(predicates.miopen, machine.miopen) &&
+         in_range(predicates.hip, machine.hip);
 }
 
 bool applies(const ProblemPredicates& predicates, const Problem& problem) {

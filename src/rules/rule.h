@@ -22,13 +22,14 @@ struct RuleMachine {
   std::string driver;        // "amdgpu 6.8.5"
   std::string miopen;        // "miopen 3.2.0"
   std::string rocblas;       // "yes" or "no": whether it has kernels for `architecture`
+  std::string hip{};         // "HIP 7.0", the newest there is
 };
 
 // Predicates. Lists: one of them must match, and an empty list asks nothing; patterns may contain * and ?.
 struct MachinePredicates {
   std::vector<std::string> backends, pci, architectures, pretends, rocblas;
   bool no_pretence = false;  // it must not pretend
-  std::optional<Range> driver, miopen;
+  std::optional<Range> driver, miopen, hip;
 };
 
 struct ProblemPredicates {
@@ -43,7 +44,7 @@ struct ProblemPredicates {
 // Architectures of cards, for where only their numbers can be read: early in boot, without a driver.
 struct RuleCards {
   std::string architecture;
-  std::vector<std::string> pci;
+  std::vector<std::string> pci;  // patterns
 };
 
 struct RuleSetting {

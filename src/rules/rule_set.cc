@@ -17,7 +17,8 @@ constexpr std::uint64_t k_file_limit = 1 << 20;
 
 void add_layer(ParsedRules layer, RuleSet& set) {
   std::ranges::move(layer.problems, std::back_inserter(set.problems));
-  std::ranges::move(layer.cards, std::back_inserter(set.cards));
+  set.cards.insert(set.cards.begin(), std::make_move_iterator(layer.cards.begin()),
+                   std::make_move_iterator(layer.cards.end()));
   for (const DeviceRule& rule : layer.rules)
     std::erase_if(set.rules, [&](const DeviceRule& one) { return one.id == rule.id; });
   std::erase_if(layer.rules, &DeviceRule::disabled);
@@ -47,9 +48,12 @@ RuleSet RuleSet::load(const std::vector<std::string>& files, const RuleVocabular
 }
 
 std::vector<DeviceRule> RuleSet::for_machine(RuleMachine machine) const {
-  for (const RuleCards& one : cards) {
-    const bool known = !machine.architecture.empty() || machine.pci.empty();
-    if (!known && std::ranges::find(one.pci, machine.pci) != one.pci.end()) machine.architecture = one.architecture;
+  const auto has_it = [&machine](const RuleCards& one) {
+    return std::ranges::any_of(one.pci, [&](const std::string& id) { return matches_pattern(id, machine.pci); });
+  };
+  if (machine.architecture.empty() && !machine.pci.empty()) {
+    const auto found = std::ranges::find_if(cards, has_it);
+    if (found != cards.end()) machine.architecture = found->architecture;
   }
   std::vector<DeviceRule> found;
   std::ranges::copy_if(rules, std::back_inserter(found),
@@ -57,24 +61,24 @@ std::vector<DeviceRule> RuleSet::for_machine(RuleMachine machine) const {
   return found;
 }
 
-RuleMachine machine_of(const DeviceInfo& device, std::string miopen) {
+RuleMachine machine_of(const DeviceInfo& device) {
   const std::string name = name_without_features(device.architecture);
-  RuleMachine machine{
-      std::string(to_string(device.kind)), device.pci_id, name, "", device.driver, std::move(miopen), ""};
+  RuleMachine machine{std::string(to_string(device.kind)), device.pci_id, name, "", device.driver, "", ""};
+  if (device.kind == DeviceKind::hip) machine.hip = device.runtime;
   if (device.real_architecture.empty()) return machine;
   machine.architecture = name_without_features(device.real_architecture);
   machine.pretends = name;
   return machine;
 }
 
-RuleMachine machine_of(const DetectedGpu& gpu, const KernelDriver& driver, std::string pretends, std::string miopen) {
+RuleMachine machine_of(const DetectedGpu& gpu, const KernelDriver& driver, std::string pretends) {
   if (pretends == gpu.architecture) pretends.clear();
   return {"hip",
           fmt::format("{:04x}:{:04x}", gpu.vendor, gpu.device),
           gpu.architecture,
           std::move(pretends),
           driver.version.empty() ? "amdgpu " + driver.kernel_release : "amdgpu " + driver.version,
-          std::move(miopen),
+          "",
           ""};
 }
 

@@ -12,8 +12,8 @@
 namespace convoy {
 
 struct RuleSet {
-  std::vector<DeviceRule> rules;  // the strongest first
-  std::vector<RuleCards> cards;
+  std::vector<DeviceRule> rules;      // the strongest first
+  std::vector<RuleCards> cards;       // the strongest first
   std::vector<std::string> problems;  // what was not accepted, with its place
 
   // Files that are not there are no problem. Read as configuration files are (read_configuration): they may be links, but must
@@ -27,8 +27,8 @@ struct RuleSet {
 // The text of rules/devices.json.
 std::string_view built_in_rules();
 
-// `miopen`: its version, where that is known.
-RuleMachine machine_of(const DeviceInfo& device, std::string miopen);
-RuleMachine machine_of(const DetectedGpu& gpu, const KernelDriver& driver, std::string pretends, std::string miopen);
+// Without MIOpen's version: to know it MIOpen must be loaded, its file has the number of its interface alone.
+RuleMachine machine_of(const DeviceInfo& device);
+RuleMachine machine_of(const DetectedGpu& gpu, const KernelDriver& driver, std::string pretends);
 
 }  // namespace convoy

@@ -60,7 +60,7 @@ TEST(BuiltInRules, AreAccepted) {
   const ParsedRules parsed =
       parse_rules(built_in_rules(), "built in", {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
   EXPECT_TRUE(parsed.problems.empty()) << fmt::format("{}", fmt::join(parsed.problems, "\n"));
-  EXPECT_GE(parsed.rules.size(), 8U);
+  EXPECT_GE(parsed.rules.size(), 10U);
   for (const DeviceRule& rule : parsed.rules) {
     EXPECT_FALSE(rule.sources.empty()) << rule.id << " has no source";
     for (const std::string& source : rule.sources) EXPECT_TRUE(source.starts_with("https://")) << rule.id;
@@ -113,6 +113,35 @@ TEST(RuleSchema, WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_EQ(parsed.problems.back(), "f.json: rules[2] (off): id: is used twice");
 }
 
+TEST(RuleSchema, HostileFilesEndInALine) {
+  const auto nested = [](std::string_view before, char open, char close, std::string_view after) {
+    constexpr std::size_t k_deep = 200000;
+    return fmt::format("{}{}{}{}", before, std::string(k_deep, open), std::string(k_deep, close), after);
+  };
+  EXPECT_EQ(problem_of(nested(R"({"rules": [], "format": )", '[', ']', "}")), "f.json: is nested too deep");
+  EXPECT_EQ(problem_of(nested(R"({"format": 1, "rules": [{"then": )", '[', ']', "}]}")), "f.json: is nested too deep");
+  EXPECT_EQ(problem_of(nested("", '[', ' ', "")), "f.json: is nested too deep");
+  // The last of two would count, and the rule hold where nobody meant it to.
+  const std::string twice = rule_with(R"({"problem": {"rank": 3}, "problem": {"direction": ["wrw"]}})", "{}", "{}");
+  EXPECT_EQ(problem_of(twice), "f.json: \"problem\" stands twice in one object");
+  // The same name in another object is another.
+  EXPECT_EQ(problem_of(rule_with(R"({"architecture": ["a"]})", R"({"refuse": ["own"]})", R"({"architecture": "a"})")),
+            "");
+  std::string many = R"({"format": 1, "rules": [{"id": "a")";
+  for (int i = 0; i < 10000; ++i) many += fmt::format(", \"x{}\": 1", i);
+  const ParsedRules parsed = parse_rules(many + "}]}", "f.json", k_names);
+  EXPECT_LE(parsed.problems.size(), 51U);
+  EXPECT_EQ(parsed.problems.back(), "f.json: and 9950 more");
+  EXPECT_TRUE(parsed.rules.empty());
+  for (const std::string& bad : {std::string("{\"format\": 1, \"rules\": [{\"id\": \"\xff\"}]}"),
+                                 std::string("{\"format\": 1, \"rules\": \0[]}", 25), std::string(1 << 20, '"'),
+                                 std::string(R"({"format": 1, "rules": [{"id": "a", "when": {"driver": 1e999}}]})"),
+                                 std::string(R"({"format": NaN, "rules": []})")}) {
+    EXPECT_NE(problem_of(bad), "");
+    EXPECT_LT(problem_of(bad).size(), 300U);
+  }
+}
+
 struct PredicateCase {
   const char* when;
   const char* matching;  // problems
@@ -148,7 +177,8 @@ TEST(RulePredicates, OnProblems) {
 }
 
 TEST(RulePredicates, OnMachines) {
-  const RuleMachine machine{"hip", "1002:731f", "gfx1010", "gfx1030", "amdgpu 6.8.5", "miopen 3.2.0", "no"};
+  const RuleMachine machine{"hip",          "1002:731f",    "gfx1010", "gfx1030",
+                            "amdgpu 6.8.5", "miopen 3.2.0", "no",      "HIP 7.1.2"};
   const std::pair<const char*, bool> cases[] = {
       {"{}", true},
       {R"({"backend": ["hip", "opencl"]})", true},
@@ -164,6 +194,8 @@ TEST(RulePredicates, OnMachines) {
       {R"({"driver": "<6.8"})", false},
       {R"({"miopen": ">=3"})", true},
       {R"({"miopen": "<3"})", false},
+      {R"({"hip": ">=7"})", true},
+      {R"({"hip": "<7"})", false},
       {R"({"rocblas": false})", true},
       {R"({"rocblas": true})", false},
   };
@@ -176,8 +208,11 @@ TEST(RulePredicates, OnMachines) {
     EXPECT_EQ(applies(parsed.rules[0].machine, machine), expected) << when;
   }
   RuleMachine unknown;
-  EXPECT_FALSE(applies(MachinePredicates{.driver = Range::parse(">0")}, unknown)) << "what is not known does not match";
-  EXPECT_FALSE(applies(MachinePredicates{.architectures = {"*"}}, unknown));
+  MachinePredicates any_driver, any_architecture;
+  any_driver.driver = Range::parse(">0");
+  any_architecture.architectures = {"*"};
+  EXPECT_FALSE(applies(any_driver, unknown)) << "what is not known does not match";
+  EXPECT_FALSE(applies(any_architecture, unknown));
 }
 
 bool has(const std::vector<DeviceRule>& rules, std::string_view id) {
@@ -193,6 +228,25 @@ TEST(RuleSet, KnowsTheWholeRdna1FamilyByItsNumbers) {
   EXPECT_FALSE(has(set.for_machine({"hip", "1002:73bf", "", "gfx1030", "", "", ""}), "rdna1-pretending"));
   EXPECT_FALSE(has(set.for_machine({"hip", "1002:731f", "", "", "", "", ""}), "rdna1-pretending"))
       << "it does not pretend";
+}
+
+TEST(RuleSet, WhatWasMendedUpstreamIsNotHeldAgainstIt) {
+  const RuleSet set = RuleSet::load({}, {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
+  EXPECT_TRUE(has(set.for_machine({"hip", "", "gfx803", "", "", "miopen 2.9.0", ""}), "gfx803-1x1"));
+  EXPECT_FALSE(has(set.for_machine({"hip", "", "gfx803", "", "", "miopen 3.2.0", ""}), "gfx803-1x1"));
+}
+
+TEST(RuleSet, CardsOfLaterLayersAreStrongerAndMayBePatterns) {
+  const TestFolder folder;
+  folder.write("rules.json", R"({"format": 1, "rules": [], "cards": [
+      {"architecture": "gfx9999", "pci": ["1002:731?"]}, {"architecture": "gfx1"}, {"pci": ["1002:1"]}]})");
+  const RuleSet set =
+      RuleSet::load({folder.file("rules.json")}, {{"vendor", "own", "generic", "cpu"}, {"winograd"}, {"auto"}});
+  EXPECT_EQ(set.problems.size(), 2U);
+  EXPECT_FALSE(has(set.for_machine({"hip", "1002:731f", "", "gfx1030", "", "", ""}), "rdna1-pretending"));
+  EXPECT_TRUE(has(set.for_machine({"hip", "1002:7340", "", "gfx1030", "", "", ""}), "rdna1-pretending"));
+  EXPECT_TRUE(has(set.for_machine({"hip", "1002:731f", "gfx1010", "gfx1030", "", "", ""}), "rdna1-pretending"))
+      << "what the card itself says counts";
 }
 
 TEST(RuleSet, LaterLayersAreStrongerAndReplaceById) {
