@@ -20,7 +20,7 @@ CARDS = {
     "Radeon 780M": ("0x15bf", 110003, 12),
     "Raphael": ("0x164e", 100306, 2),  # in the processor
 }
-GEMM_SWITCHES = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("DIRECT", "WINOGRAD", "FFT", "IMPLICIT_GEMM")}
+GEMM_SWITCHES = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("WINOGRAD", "FFT", "IMPLICIT_GEMM")}
 
 
 class Env(CliCase):
@@ -194,15 +194,15 @@ class Env(CliCase):
             "then": {"environment": {"HSA_ENABLE_SDMA": "0"}}, "example": {"architecture": "gfx1010"}}]}))
         self.assertEqual(self.values(CONVOY_RULES=str(rules)), {"HSA_ENABLE_SDMA": "0"})
 
-    def test_find_records_that_would_win(self):
+    def test_doctor_agrees_with_the_advice(self):
         self.add_card("RX 6800")
-        self.add_rocm("gfx1030")
-        library = "/opt/rocm-6.2.0/lib/libMIOpen.so.1.0.60200"
-        self.add(library)
-        shutil.copy(self.program, self.root / library[1:])  # some ELF file: what is no library has no databases
-        self.add("/opt/rocm-6.2.0/share/miopen/db/gfx1030_30.HIP.fdb.txt", "x=y\n")
-        self.add("/opt/rocm-6.2.0/share/miopen/db/gfx1030_60.HIP.fdb.txt", "x=y\n")
-        self.assertEqual(self.values("--strategy", "gemm").get("MIOPEN_DEBUG_DISABLE_FIND_DB"), "1")
+        self.add("/dev/kfd")
+        for strategy in ("gemm", "implicit_gemm"):
+            advice = self.values("--strategy", strategy)
+            self.assertGreater(len(advice), 3)
+            text = self.convoy("doctor", "--json", "--root", self.root, expect=None, env={"HOME": "/home/me", **advice}).stdout
+            told = [one for one in json.loads(text)["findings"] if one["id"].startswith("environment.")]
+            self.assertEqual({one["severity"] for one in told}, {"note"}, told)
 
     def test_real_shells_read_it(self):
         self.add_card("Radeon 8060S")

@@ -151,33 +151,19 @@ class Adviser {
     if (strategy == "gemm" || strategy == "implicit_gemm") add_switches(strategy);
   }
 
-  // MIOpen's switches take algorithms away and force none: 1 is what they are anyway.
+  // MIOpen's switches take algorithms away and force none: 1 is what they are anyway. The direct ones stay: its naive kernels are
+  // among them, without which problems that GEMM cannot do would fail.
   void add_switches(const std::string& strategy) {
-    const std::pair<const char*, const char*> switches[] = {{"gemm", "GEMM"},
-                                                            {"direct", "DIRECT"},
-                                                            {"winograd", "WINOGRAD"},
-                                                            {"fft", "FFT"},
-                                                            {"implicit_gemm", "IMPLICIT_GEMM"}};
+    const std::pair<const char*, const char*> switches[] = {
+        {"gemm", "GEMM"}, {"winograd", "WINOGRAD"}, {"fft", "FFT"}, {"implicit_gemm", "IMPLICIT_GEMM"}};
     for (const auto& [algorithm, name] : switches) {
       if (strategy == algorithm) continue;
       add({fmt::format("MIOPEN_DEBUG_CONV_{}", name), "0",
-           fmt::format("strategy {} in programs without Convoy: MIOpen looks for no {} algorithm", strategy, algorithm),
-           "", "https://rocm.docs.amd.com/projects/MIOpen/en/latest/how-to/debug-log.html", ""});
+           fmt::format("strategy {} in programs without Convoy: MIOpen looks for no {} algorithm, unless its find "
+                       "records name one",
+                       strategy, algorithm),
+           "", k_switches_source, ""});
     }
-    if (has_find_records()) {
-      add({"MIOPEN_DEBUG_DISABLE_FIND_DB", "1",
-           "find records of MIOpen recommend algorithms although they are switched off", "", k_switches_source, ""});
-    }
-  }
-
-  bool has_find_records() const {
-    return std::ranges::any_of(detection_.libraries, [this](const DetectedLibrary& library) {
-      return library.name == "libMIOpen" && std::ranges::any_of(gpus_, [&](const DetectedGpu& gpu) {
-               const std::string pretended = pretended_by(gpu, question_.variables);
-               const std::string& seen = pretended.empty() ? gpu.architecture : pretended;
-               return !databases_for(library, seen, gpu.compute_units).finds.empty();
-             });
-    });
   }
 
   const Detection& detection_;
