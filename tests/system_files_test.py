@@ -42,6 +42,11 @@ class Shells(InstallCase):
             self.assertEqual(new, {"CONVOY_TEST_A", "CONVOY_TEST_B"})
             self.assertEqual(self.read_in(shell, after=":"), "")
 
+    def test_errors_in_somebodys_rules_do_not_take_the_rest_away(self):
+        self.answer("bad-rules")
+        for shell in SHELLS:
+            self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.read_in(shell))
+
     def test_a_users_own_value_wins(self):
         for shell in SHELLS:
             self.assertIn("CONVOY_TEST_A=mine\n", self.read_in(shell, env={"CONVOY_TEST_A": "mine"}))
@@ -66,9 +71,11 @@ class Shells(InstallCase):
         self.assertTrue(conf.exists())
         self.assertIn("CONVOY_TEST_A=it's here\n", self.output([fish, "-l", "-c", "env"]))
         self.assertNotIn("CONVOY_TEST_A", self.output([fish, "-c", "env"]))
+        self.answer("bad-rules")
+        self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.output([fish, "-l", "-c", "env"]))
         for answer in ("nothing", "broken"):
             self.answer(answer)
-            self.output([fish, "-l", "-c", "true"])
+            self.assertNotIn("CONVOY_TEST_A", self.output([fish, "-l", "-c", "env"]))
 
 
 class Logins(InstallCase):
@@ -136,15 +143,15 @@ class Generators(InstallCase):
         (self.bin / "systemctl").chmod(0o755)
 
     def generator(self, kind):
-        """The generator, with /run/convoy in the test's folder."""
+        """The generator, with /run/convoy in the test's folder, and less patience."""
         path = self.root / f"etc/systemd/{kind}-environment-generators/60-convoy"
         self.assertTrue(os.access(path, os.X_OK))
         text = path.read_text()
-        if kind == "system":
-            self.assertEqual(text.count("/run/convoy/"), 1)
-            path = self.folder / "generator"
-            path.write_text(text.replace("/run/convoy/", f"{self.run_folder}/"))
-            path.chmod(0o755)
+        self.assertEqual(text.count("/run/convoy/"), int(kind == "system"))
+        self.assertEqual(text.count("timeout 10 "), 1)
+        path = self.folder / "generator"
+        path.write_text(text.replace("/run/convoy/", f"{self.run_folder}/").replace("timeout 10 ", "timeout 1 "))
+        path.chmod(0o755)
         return path
 
     def as_systemd_reads(self, text):
@@ -163,7 +170,9 @@ class Generators(InstallCase):
                 read = self.as_systemd_reads(text)
                 self.assertIn("CONVOY_TEST_A=it's here\n", read)
                 self.assertIn("CONVOY_TEST_B=gemm\n", read)
-                for answer in ("nothing", "broken"):
+                self.answer("bad-rules")
+                self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.as_systemd_reads(self.output([self.generator(kind)])))
+                for answer in ("nothing", "broken", "hanging"):
                     self.answer(answer)
                     self.assertEqual(self.output([self.generator(kind)]), "")
         (self.prefix / "bin/convoy").unlink()
@@ -172,7 +181,8 @@ class Generators(InstallCase):
 
     def arrive(self, more=None):
         """convoy-environment.service: has what the generator printed in its environment. Whether systemd was asked to reload."""
-        printed = dict(line.split("=", 1) for line in (self.run_folder / "environment").read_text().splitlines() if line)
+        printed = dict(line.split("=", 1) for line in (self.run_folder / "environment").read_text().splitlines()
+                       if line and line[0] != "#")
         self.calls.unlink(missing_ok=True)
         said = self.output([self.folder / "generator", "arrival"],
                            {**printed, "PATH": f"{self.bin}:{MINIMAL['PATH']}", **(more or {})})
@@ -194,7 +204,7 @@ class Generators(InstallCase):
     def test_an_arrival_keeps_what_the_administrator_chose(self):
         generator = self.generator("system")
         own = {"CONVOY_TEST_A": "mine"}
-        self.assertEqual(self.output([generator], own), "CONVOY_TEST_B=gemm\n")
+        self.assertEqual(self.output([generator], own).splitlines()[1:], ["CONVOY_TEST_B=gemm"])
         self.assertFalse(self.arrive(own))
 
     def test_a_run_folder_that_cannot_be_written_is_no_failure(self):
@@ -209,6 +219,9 @@ class Generators(InstallCase):
         said = self.calls.read_text().splitlines()
         self.assertEqual(said[0], "--user import-environment CONVOY_TEST_A CONVOY_TEST_B")
         self.assertIn("CONVOY_TEST_A=it's here", said)
+        self.answer("bad-rules")
+        self.output(["/bin/sh", script], env)
+        self.assertIn("CONVOY_TEST_A=it's bad-rules", self.calls.read_text().splitlines())
         for answer in ("nothing", "broken"):
             self.calls.unlink(missing_ok=True)
             self.answer(answer)
@@ -218,6 +231,8 @@ class Generators(InstallCase):
     def test_a_container_runs_its_command_with_the_settings(self):
         entry = self.root / "etc/convoy/container-entrypoint"
         self.assertIn("CONVOY_TEST_A=it's here\n", self.output([entry, "env"]))
+        self.answer("bad-rules")
+        self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.output([entry, "env"]))
         self.answer("broken")
         self.assertEqual(self.output([entry, "printf", "%s|", "two words", ""]), "two words||")
 
