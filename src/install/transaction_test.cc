@@ -130,7 +130,7 @@ TEST(InstallTransaction, AFailureAtAnyStepIsUndoneAtOnceOrFinishedByTheNextRun) 
   }
 }
 
-// So much fits on the disk, and no more.
+// So much fits on the disk, in blocks, and no more.
 class FullTree : public FaultTree {
  public:
   FullTree(TestInstallation& machine, std::size_t capacity)
@@ -138,23 +138,27 @@ class FullTree : public FaultTree {
 
   Result<void> stage(const std::string& path, const FileState& file) override {
     std::size_t used = 0;
-    for (const auto& [unused, text] : machine_.without_times()) used += text.size();
+    for (const auto& [unused, text] : machine_.without_times()) used += in_blocks(text.size());
     const std::size_t room = capacity_ > used ? capacity_ - used : 0;
-    if (file.content.size() <= room) return FaultTree::stage(path, file);
+    if (in_blocks(file.content.size()) <= room) return FaultTree::stage(path, file);
     FileState part = file;
     part.content.resize(room);
     (void)FaultTree::stage(path, part);
     return fail(ErrorCode::io, "the disk is full");
   }
 
+  static constexpr std::size_t k_block = 500;
+
  private:
+  static std::size_t in_blocks(std::size_t size) { return (size + k_block - 1) / k_block * k_block; }
+
   TestInstallation& machine_;
   std::size_t capacity_;
 };
 
 TEST(InstallTransaction, AFullDiskIsNoReasonNotToUndo) {
   std::size_t undone = 0;
-  for (std::size_t capacity = 0; capacity < 100'000; capacity += 250) {
+  for (std::size_t capacity = 0; capacity < 100'000; capacity += FullTree::k_block) {
     TestInstallation machine;
     const Snapshot former = machine.with_times();
     FullTree tree(machine, capacity);
@@ -225,6 +229,20 @@ TEST(InstallTransaction, WhatSomebodyHasPutInTheWaySinceDoesNotStopTheRest) {
     EXPECT_FALSE(std::filesystem::exists(folder));
     EXPECT_FALSE(std::filesystem::exists(machine.folder().file("var/lib/convoy")));
   }
+}
+
+TEST(InstallTransaction, ManyChangesOfMindDoNotMakeTheListTooLongToBeRead) {
+  TestInstallation machine;
+  const Snapshot before = machine.with_times();
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::string> units;
+    for (int i = 0; i < 40; ++i) units.push_back(fmt::format("unit{}-{}", round, i));
+    const auto done =
+        install(machine.tree(), machine.places(), TestInstallation::plan("", units), TestInstallation::label());
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  ASSERT_TRUE(uninstall(machine.tree(), machine.places()));
+  EXPECT_EQ(differences(machine.with_times(), before), k_none);
 }
 
 TEST(InstallTransaction, TheSecondTimeTouchesNothing) {

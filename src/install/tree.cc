@@ -210,8 +210,6 @@ Result<void> RealTree::discard(const std::string& path) {
 }
 
 Result<void> RealTree::remove(const std::string& path) {
-  CONVOY_TRY(const bool there, has_folder(folder_of(path)));
-  if (!there) return {};
   CONVOY_TRY(const Descriptor folder, open_parent(path));
   if (!unlink_if_there(folder, name_of_file(path), 0)) return io_failure(path, "remove");
   return flush_folder(folder, path);

@@ -41,7 +41,6 @@ class InstallTree {
   virtual Result<void> publish(const std::string& path) = 0;
   // Removes what stage() wrote, if it is there.
   virtual Result<void> discard(const std::string& path) = 0;
-  // What is not there is removed already.
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> make_folder(const std::string& path, unsigned mode) = 0;
   // A folder that is not empty, or not there, and what somebody has put in its place, stays as it is.
