@@ -246,6 +246,18 @@ class Live(InstallCase):
         self.assertEqual(picture(self.root), before)
 
 
+    def test_an_etc_that_is_read_only_stays_as_it_is(self):
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        before = picture(self.root)
+        read_only = 'mount --bind "$1/etc" "$1/etc"\nmount -o remount,bind,ro "$1/etc"\nshift\nexec "$@"'
+        command = [self.program, "install", "--system", "--root", self.root, "--prefix", self.prefix, "--yes"]
+        done = subprocess.run(["unshare", "-r", "-m", "sh", "-ec", read_only, "sh", self.root, *command], env=self.environment(),
+                              text=True, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "Read-only file system; everything is as it was")
+        self.assertEqual(picture(self.root), before)
+
     def test_the_system_runs_nothing_that_others_can_change(self):
         if not may_mount():
             self.skipTest("no private mounts here (unshare -r -m)")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import unittest
 
+import cli_env_test
 from cli_case import main
 from install_case import MINIMAL, InstallCase, may_mount, shells
 
@@ -132,6 +133,56 @@ class Logins(InstallCase):
                 self.assertLessEqual(len(re.findall("convoy_miopen", said.splitlines()[-1])), 1, "twice in LD_PRELOAD")
 
 
+class Chain(InstallCase):
+    """From a card in /sys by way of the program itself to whole logins and systemd's generators."""
+    add, add_card = cli_env_test.Env.add, cli_env_test.Env.add_card
+    nodes = 0
+    NEEDED = {"MIOPEN_FIND_MODE": "FAST", "MIOPEN_DEBUG_CONV_WINOGRAD": "0"}
+
+    def setUp(self):
+        super().setUp()
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        self.write(f"root{os.path.realpath(self.program)}", "only its place counts")
+        self.add("/sys/class/drm/version", "")
+        self.convoy("install", "--system", "--root", self.root, "--yes")
+
+    def settings(self, command, env=None):
+        """What the command's output sets; it has to be silent otherwise."""
+        folders = [f"/{name}" for name in ("etc/profile.d", "etc/zsh", "etc/fish", "sys") if os.path.isdir(f"/{name}")]
+        mounts = "".join(f"mount --bind {self.root}{folder} {folder}\n" for folder in folders)
+        said = self.output(["unshare", "-r", "-m", "sh", "-ec", mounts + 'exec "$0" "$@"', *command], env)
+        lines = [line.split("=", 1) for line in said.splitlines() if line.startswith(("MIOPEN_", "HSA_", "CONVOY_"))]
+        return dict(lines)
+
+    def ways(self):
+        shells_here = {**SHELLS, "fish": shutil.which("fish", path=MINIMAL["PATH"])}
+        for name, path in shells_here.items():
+            if path and (name not in ("zsh", "fish") or os.path.isdir(f"/etc/{name}")):
+                yield [path, "-l", "-c", "env"]
+        yield [self.root / "etc/systemd/user-environment-generators/60-convoy"]
+        yield [self.root / "etc/convoy/container-entrypoint", "env"]
+        yield [self.program, "env", "--systemd"]
+
+    def test_every_way_sets_exactly_what_the_card_needs(self):
+        for way in self.ways():
+            self.assertEqual(self.settings(way), {}, way)
+        self.add_card("Radeon 8060S")
+        for way in self.ways():
+            with self.subTest(way=str(way[0])):
+                self.assertEqual(self.settings(way), self.NEEDED)
+                own = self.settings(way, {"MIOPEN_FIND_MODE": "NORMAL"})
+                # Only shells show what was there before.
+                self.assertEqual({"MIOPEN_FIND_MODE": "NORMAL", **own}, {**self.NEEDED, "MIOPEN_FIND_MODE": "NORMAL"})
+
+    def test_a_strategy_reaches_all_of_them(self):
+        self.add_card("RX 5600 XT")
+        self.convoy("install", "--system", "--root", self.root, "--yes", "--strategy", "gemm")
+        wanted = {"CONVOY_STRATEGY": "gemm", **cli_env_test.GEMM_SWITCHES}
+        for way in list(self.ways())[:-1]:
+            self.assertEqual(self.settings(way), wanted, way)
+
+
 class Generators(InstallCase):
     def setUp(self):
         super().setUp()
@@ -253,6 +304,9 @@ class Units(InstallCase):
         self.assertEqual(self.complaints(f"--root={self.root}", "convoy-environment.service"), "")
         users = self.home / ".config/systemd/user"
         self.assertEqual(self.complaints("--user", str(users / "convoy-session.service")), "")
+        # A oneshot unit has no limit of its own, and a session waits for it.
+        for unit in (service, users / "convoy-session.service"):
+            self.assertRegex(unit.read_text(), r"(?m)^TimeoutStartSec=\d+$")
         # It is no praise when everything is well.
         for unit, arguments in ((service, (f"--root={self.root}", "convoy-environment.service")),
                                 (users / "convoy-session.service", ("--user", str(users / "convoy-session.service")))):
