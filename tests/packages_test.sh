@@ -135,7 +135,7 @@ listing >"$work/own"
 grep -q 'convoy uninstall --system' "$work/said" || { cat "$work/said"; die "and does not say why not"; }
 package --purge convoy-system
 same "$work/own" "what was refused left files"
-rm -r "$root/var"
+rm -r "${root:?}/var"
 
 step "purge at once"
 package -i "$work"/deb/*.deb
