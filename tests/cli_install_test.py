@@ -82,6 +82,8 @@ class Install(InstallCase):
                 (("--system", "--preload", "python", *place), "convoy exec"),
                 (("--system", "--preload", "user:a b", *place), "no user's name"),
                 (("--system", "--preload", "unit:x/../y", *place), "no service's name"),
+                (("--system", "--preload", "unit:x.timer", *place), "no service's name"),
+                (("--user", "--preload", "user:somebody-else", "--prefix", self.prefix, "--yes"), "give --system"),
                 (("--system", "--preload", "unit:x", *place), "libconvoy_miopen.so is not installed"),
                 (("--system", "--root", self.root, "--prefix", "/no/such", "--yes"), "--prefix"),
                 (("--system", "--root", self.folder / "none", "--yes"), "none")):
@@ -143,6 +145,36 @@ class Install(InstallCase):
         self.assertRegex(done.stdout, r"leave alone .*\.profile .*symbolic link")
         self.assertEqual((self.folder / "dotfiles/profile").read_text(), "# elsewhere\n")
 
+    def test_folders_said_to_be_below_a_home_that_is_a_link_are_below_it(self):
+        os.symlink(self.home, self.folder / "link")
+        env = {"HOME": str(self.folder / "link"), "XDG_CONFIG_HOME": f"{self.folder}/link/.config", "XDG_STATE_HOME": f"{self.folder}/link/s"}
+        self.convoy("install", "--user", "--prefix", self.prefix, "--yes", env=env)
+        self.assertTrue((self.home / ".config/systemd/user/convoy-session.service").exists())
+        self.convoy("uninstall", "--user", "--yes", env=env)
+        self.assertEqual(picture(self.home), {})
+
+    def test_what_could_not_be_taken_back_is_not_begun(self):
+        home = os.fsencode(self.folder) + b"/h\xff"
+        os.mkdir(home)
+        environment = {os.fsencode(key): os.fsencode(value) for key, value in self.environment().items()}
+        done = subprocess.run([self.program, "install", "--user", "--prefix", self.prefix, "--yes"], env={**environment, b"HOME": home},
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, os.listdir(home)), (1, []), done.stderr)
+        self.assertIn(b"could not be read back", done.stderr)
+        self.assertNotIn(b"\xff", done.stdout + done.stderr)
+
+    def test_a_program_may_have_a_name_that_is_not_ascii(self):
+        elsewhere = self.folder / "jos\u00e9"
+        self.stand_in(elsewhere / "bin")
+        self.convoy("install", "--user", "--prefix", elsewhere, "--yes")
+        self.assertIn(f"'{elsewhere}/bin/convoy'", (self.home / ".profile").read_text(encoding="utf-8"))
+
+    def test_a_file_left_alone_is_said_at_the_end_too(self):
+        self.write("home/.config", "in the way of a folder\n")
+        self.assertIn("Installed but for what was left alone", self.install_for_user(expect=1).stdout)
+        self.assertIn("Uninstalled.", self.uninstall(scope="--user").stdout)
+        self.assertEqual(list(picture(self.home)), [".config"])
+
     def test_a_killed_run_is_finished_or_undone_by_the_next(self):
         seed = random.randrange(1 << 32)
         print("seed", seed)
@@ -183,15 +215,16 @@ shift 2
 
 
 class Live(InstallCase):
-    def live(self, *arguments, told="exit 0"):
+    def live(self, *arguments, told="exit 0", expect=0, mapped=True):
         """The command's output, and what the system was told."""
         calls = self.folder / "calls"
         calls.write_text("")
         stand_in = self.write("tell", f'#!/bin/sh\necho "${{0##*/}} $*" >>"{calls}"\n{told}\n')
         os.chmod(stand_in, 0o755)
-        done = subprocess.run(["unshare", "-r", "-m", "sh", "-ec", LIVE, "sh", self.root, stand_in, self.program, *arguments],
+        alone = ["unshare", "-r", "-m"] if mapped else ["unshare", "-m"]
+        done = subprocess.run([*alone, "sh", "-ec", LIVE, "sh", self.root, stand_in, self.program, *arguments],
                               env=self.environment(), text=True, capture_output=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, expect, done.stderr)
         return done, calls.read_text().splitlines()
 
     def test_the_running_system_is_told_once(self):
@@ -211,6 +244,37 @@ class Live(InstallCase):
         self.assertIn("warning: 'systemctl daemon-reload' has failed", done.stderr)
         self.assertNotIn("kept", done.stdout)
         self.assertEqual(picture(self.root), before)
+
+
+    def test_an_etc_that_is_read_only_stays_as_it_is(self):
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        before = picture(self.root)
+        read_only = 'mount --bind "$1/etc" "$1/etc"\nmount -o remount,bind,ro "$1/etc"\nshift\nexec "$@"'
+        command = [self.program, "install", "--system", "--root", self.root, "--prefix", self.prefix, "--yes"]
+        done = subprocess.run(["unshare", "-r", "-m", "sh", "-ec", read_only, "sh", self.root, *command], env=self.environment(),
+                              text=True, capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "Read-only file system; everything is as it was")
+        self.assertEqual(picture(self.root), before)
+
+    def test_the_system_runs_nothing_that_others_can_change(self):
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        before = picture(self.root)
+        for place in (self.prefix / "bin/convoy", self.prefix / "bin", self.prefix):
+            mode = place.stat().st_mode
+            place.chmod(0o777)
+            done = self.live("install", "--system", "--yes", "--prefix", str(self.prefix), expect=2)[0]
+            self.assertIn(f"{place}: everyone may write it, and the system would run it as root", done.stderr)
+            place.chmod(mode)
+        if os.geteuid() == 0:
+            os.chown(self.prefix, 65534, 65534)
+            done = self.live("install", "--system", "--yes", "--prefix", str(self.prefix), expect=2, mapped=False)[0]
+            self.assertIn(f"{self.prefix}: belongs to user 65534", done.stderr)
+            os.chown(self.prefix, 0, 0)
+        self.assertEqual(picture(self.root), before)
+        self.live("install", "--system", "--yes", "--prefix", str(self.prefix))
 
 
 class Status(InstallCase):
@@ -248,6 +312,32 @@ class Status(InstallCase):
         self.answer("broken")
         self.assertIsNone(settings())
 
+    def test_it_knows_the_package(self):
+        theirs = self.write("root/usr/lib/systemd/system-environment-generators/60-convoy", "#!/bin/sh\n")
+        self.assertTrue(self.status(0)["installations"][0]["package"])
+        self.assertIn("system: by the package convoy-system", self.convoy("status", "--root", self.root).stdout)
+        os.unlink(theirs)
+        self.assertFalse(self.status(3)["installations"][0]["package"])
+
+    def test_a_program_that_is_gone_sets_nothing(self):
+        self.install()
+        program = self.root / str(self.prefix)[1:] / "bin/convoy"
+        program.chmod(0o644)
+        self.assertIn("nothing is set", self.status(1)["installations"][0]["problem"])
+        program.unlink()
+        said = self.convoy("status", "--root", self.root, expect=1).stdout
+        self.assertIn(f"{self.prefix}/bin/convoy is not there", said)
+        self.assertIn("as written", said)
+
+    def test_a_list_that_would_drive_the_terminal_does_not(self):
+        self.install()
+        path = self.root / "var/lib/convoy/install.json"
+        path.write_text(path.read_text().replace("/etc/profile.d/convoy.sh", "/etc/\\u001b[31m"))
+        for command in ("status", "--root", self.root), ("uninstall", "--system", "--yes", "--root", self.root):
+            done = self.convoy(*command, expect=1)
+            self.assertIn("/etc/?[31m", done.stdout + done.stderr)
+            self.assertNotIn("\x1b", done.stdout + done.stderr)
+
     def test_a_hostile_list_is_not_believed(self):
         self.install()
         path = self.root / "var/lib/convoy/install.json"
@@ -277,7 +367,11 @@ class Preload(InstallCase):
         before = picture(self.root)
         shutil.copy(library, self.root / str(self.prefix)[1:] / "bin")
         with_library = picture(self.root)
-        self.install("--preload", "unit:comfyui.service", "--preload", "user:ann")
+        many = [word for i in range(300) for word in ("--preload", f"unit:u{i}")]
+        self.assertIn("could not be read back", self.install(*many, expect=1).stderr)
+        self.assertEqual(picture(self.root), with_library)
+        twice = self.install("--preload", "unit:comfyui.service", "--preload", "user:ann", "--preload", "unit:comfyui")
+        self.assertEqual(twice.stdout.count("comfyui.service.d"), 1)
         unit = (self.root / "etc/systemd/system/comfyui.service.d/60-convoy.conf").read_text()
         self.assertIn(f"Environment=LD_PRELOAD={self.prefix}/bin/libconvoy_miopen.so\n", unit)
         mentioned = [str(path) for path in (self.root / "etc").rglob("*") if path.is_file() and b"LD_PRELOAD" in path.read_bytes()]

@@ -9,13 +9,15 @@ import subprocess
 
 from cli_case import CliCase
 
-# Answers as `convoy env` does, by what stands in the file "answer" beside it: settings, nothing, or half a line and a failure.
+# Answers as `convoy env` does, by what stands in the file "answer" beside it: settings, nothing, half a line and a failure, no answer
+# at all. With "bad-rules" the settings are whole and the status is 1.
 STAND_IN = r"""#!/bin/sh
 [ "$1" = env ] || exit 9
 answer=$(cat "${0%/*}/answer")
 case $answer in
   nothing) exit 0 ;;
-  broken) printf "export CONVOY_TEST_A='half"; exit 1 ;;
+  broken) printf "export CONVOY_TEST_A='half"; exit 3 ;;
+  hanging) exec sleep 60 ;;
 esac
 strategy=${4-none}
 case $2 in
@@ -27,10 +29,12 @@ case $2 in
     [ -n "$CONVOY_TEST_A" ] || echo "set -gx CONVOY_TEST_A 'it\'s $answer'"
     echo "set -gx CONVOY_TEST_B '$strategy'" ;;
   --systemd)
+    echo "# gfx1 (1002:731f): it's because of \"this\" [a-rule]"
     [ -n "${CONVOY_TEST_A-}" ] || echo "CONVOY_TEST_A=\"it's $answer\""
     echo "CONVOY_TEST_B=$strategy" ;;
   *) exit 9 ;;
 esac
+[ "$answer" != bad-rules ]
 """
 MINIMAL = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 

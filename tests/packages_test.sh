@@ -53,7 +53,7 @@ for file in "$work"/deb/*.deb; do
   case $name in
     libconvoy0) expected=./control./md5sums./shlibs./triggers ;;
     convoy-miopen) expected=./control./md5sums./triggers ;;
-    convoy-system) expected=./conffiles./control./md5sums./postinst./postrm ;;
+    convoy-system) expected=./conffiles./control./md5sums./postinst./postrm./preinst ;;
     python3-convoy) expected=./control./md5sums./postinst./prerm ;;
     *) expected=./control./md5sums ;;
   esac
@@ -127,6 +127,15 @@ same "$work/before" "removal left files, or took foreign ones"
 mv "$work/profile" "$root/etc/profile.d/convoy.sh"
 package --purge "${names[@]}"
 same "$work/before" "purge left files, or took foreign ones"
+
+step "convoy-system refuses to come beside convoy install"
+mkdir -p "$root/var/lib/convoy" && echo '{}' >"$root/var/lib/convoy/install.json"
+listing >"$work/own"
+! (package -i "$work"/deb/convoy-system_*.deb) >"$work/said" 2>&1 || die "convoy-system was installed beside convoy install"
+grep -q 'convoy uninstall --system' "$work/said" || { cat "$work/said"; die "and does not say why not"; }
+package --purge convoy-system
+same "$work/own" "what was refused left files"
+rm -r "${root:?}/var"
 
 step "purge at once"
 package -i "$work"/deb/*.deb

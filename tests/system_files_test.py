@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import unittest
 
+import cli_env_test
 from cli_case import main
 from install_case import MINIMAL, InstallCase, may_mount, shells
 
@@ -42,6 +43,11 @@ class Shells(InstallCase):
             self.assertEqual(new, {"CONVOY_TEST_A", "CONVOY_TEST_B"})
             self.assertEqual(self.read_in(shell, after=":"), "")
 
+    def test_errors_in_somebodys_rules_do_not_take_the_rest_away(self):
+        self.answer("bad-rules")
+        for shell in SHELLS:
+            self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.read_in(shell))
+
     def test_a_users_own_value_wins(self):
         for shell in SHELLS:
             self.assertIn("CONVOY_TEST_A=mine\n", self.read_in(shell, env={"CONVOY_TEST_A": "mine"}))
@@ -66,9 +72,11 @@ class Shells(InstallCase):
         self.assertTrue(conf.exists())
         self.assertIn("CONVOY_TEST_A=it's here\n", self.output([fish, "-l", "-c", "env"]))
         self.assertNotIn("CONVOY_TEST_A", self.output([fish, "-c", "env"]))
+        self.answer("bad-rules")
+        self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.output([fish, "-l", "-c", "env"]))
         for answer in ("nothing", "broken"):
             self.answer(answer)
-            self.output([fish, "-l", "-c", "true"])
+            self.assertNotIn("CONVOY_TEST_A", self.output([fish, "-l", "-c", "env"]))
 
 
 class Logins(InstallCase):
@@ -125,6 +133,56 @@ class Logins(InstallCase):
                 self.assertLessEqual(len(re.findall("convoy_miopen", said.splitlines()[-1])), 1, "twice in LD_PRELOAD")
 
 
+class Chain(InstallCase):
+    """From a card in /sys by way of the program itself to whole logins and systemd's generators."""
+    add, add_card = cli_env_test.Env.add, cli_env_test.Env.add_card
+    nodes = 0
+    NEEDED = {"MIOPEN_FIND_MODE": "FAST", "MIOPEN_DEBUG_CONV_WINOGRAD": "0"}
+
+    def setUp(self):
+        super().setUp()
+        if not may_mount():
+            self.skipTest("no private mounts here (unshare -r -m)")
+        self.write(f"root{os.path.realpath(self.program)}", "only its place counts")
+        self.add("/sys/class/drm/version", "")
+        self.convoy("install", "--system", "--root", self.root, "--yes")
+
+    def settings(self, command, env=None):
+        """What the command's output sets; it has to be silent otherwise."""
+        folders = [f"/{name}" for name in ("etc/profile.d", "etc/zsh", "etc/fish", "sys") if os.path.isdir(f"/{name}")]
+        mounts = "".join(f"mount --bind {self.root}{folder} {folder}\n" for folder in folders)
+        said = self.output(["unshare", "-r", "-m", "sh", "-ec", mounts + 'exec "$0" "$@"', *command], env)
+        lines = [line.split("=", 1) for line in said.splitlines() if line.startswith(("MIOPEN_", "HSA_", "CONVOY_"))]
+        return dict(lines)
+
+    def ways(self):
+        shells_here = {**SHELLS, "fish": shutil.which("fish", path=MINIMAL["PATH"])}
+        for name, path in shells_here.items():
+            if path and (name not in ("zsh", "fish") or os.path.isdir(f"/etc/{name}")):
+                yield [path, "-l", "-c", "env"]
+        yield [self.root / "etc/systemd/user-environment-generators/60-convoy"]
+        yield [self.root / "etc/convoy/container-entrypoint", "env"]
+        yield [self.program, "env", "--systemd"]
+
+    def test_every_way_sets_exactly_what_the_card_needs(self):
+        for way in self.ways():
+            self.assertEqual(self.settings(way), {}, way)
+        self.add_card("Radeon 8060S")
+        for way in self.ways():
+            with self.subTest(way=str(way[0])):
+                self.assertEqual(self.settings(way), self.NEEDED)
+                own = self.settings(way, {"MIOPEN_FIND_MODE": "NORMAL"})
+                # Only shells show what was there before.
+                self.assertEqual({"MIOPEN_FIND_MODE": "NORMAL", **own}, {**self.NEEDED, "MIOPEN_FIND_MODE": "NORMAL"})
+
+    def test_a_strategy_reaches_all_of_them(self):
+        self.add_card("RX 5600 XT")
+        self.convoy("install", "--system", "--root", self.root, "--yes", "--strategy", "gemm")
+        wanted = {"CONVOY_STRATEGY": "gemm", **cli_env_test.GEMM_SWITCHES}
+        for way in list(self.ways())[:-1]:
+            self.assertEqual(self.settings(way), wanted, way)
+
+
 class Generators(InstallCase):
     def setUp(self):
         super().setUp()
@@ -136,15 +194,15 @@ class Generators(InstallCase):
         (self.bin / "systemctl").chmod(0o755)
 
     def generator(self, kind):
-        """The generator, with /run/convoy in the test's folder."""
+        """The generator, with /run/convoy in the test's folder, and less patience."""
         path = self.root / f"etc/systemd/{kind}-environment-generators/60-convoy"
         self.assertTrue(os.access(path, os.X_OK))
         text = path.read_text()
-        if kind == "system":
-            self.assertEqual(text.count("/run/convoy/"), 1)
-            path = self.folder / "generator"
-            path.write_text(text.replace("/run/convoy/", f"{self.run_folder}/"))
-            path.chmod(0o755)
+        self.assertEqual(text.count("/run/convoy/"), int(kind == "system"))
+        self.assertEqual(text.count("timeout 10 "), 1)
+        path = self.folder / "generator"
+        path.write_text(text.replace("/run/convoy/", f"{self.run_folder}/").replace("timeout 10 ", "timeout 1 "))
+        path.chmod(0o755)
         return path
 
     def as_systemd_reads(self, text):
@@ -163,7 +221,9 @@ class Generators(InstallCase):
                 read = self.as_systemd_reads(text)
                 self.assertIn("CONVOY_TEST_A=it's here\n", read)
                 self.assertIn("CONVOY_TEST_B=gemm\n", read)
-                for answer in ("nothing", "broken"):
+                self.answer("bad-rules")
+                self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.as_systemd_reads(self.output([self.generator(kind)])))
+                for answer in ("nothing", "broken", "hanging"):
                     self.answer(answer)
                     self.assertEqual(self.output([self.generator(kind)]), "")
         (self.prefix / "bin/convoy").unlink()
@@ -172,7 +232,8 @@ class Generators(InstallCase):
 
     def arrive(self, more=None):
         """convoy-environment.service: has what the generator printed in its environment. Whether systemd was asked to reload."""
-        printed = dict(line.split("=", 1) for line in (self.run_folder / "environment").read_text().splitlines() if line)
+        printed = dict(line.split("=", 1) for line in (self.run_folder / "environment").read_text().splitlines()
+                       if line and line[0] != "#")
         self.calls.unlink(missing_ok=True)
         said = self.output([self.folder / "generator", "arrival"],
                            {**printed, "PATH": f"{self.bin}:{MINIMAL['PATH']}", **(more or {})})
@@ -194,7 +255,7 @@ class Generators(InstallCase):
     def test_an_arrival_keeps_what_the_administrator_chose(self):
         generator = self.generator("system")
         own = {"CONVOY_TEST_A": "mine"}
-        self.assertEqual(self.output([generator], own), "CONVOY_TEST_B=gemm\n")
+        self.assertEqual(self.output([generator], own).splitlines()[1:], ["CONVOY_TEST_B=gemm"])
         self.assertFalse(self.arrive(own))
 
     def test_a_run_folder_that_cannot_be_written_is_no_failure(self):
@@ -209,6 +270,9 @@ class Generators(InstallCase):
         said = self.calls.read_text().splitlines()
         self.assertEqual(said[0], "--user import-environment CONVOY_TEST_A CONVOY_TEST_B")
         self.assertIn("CONVOY_TEST_A=it's here", said)
+        self.answer("bad-rules")
+        self.output(["/bin/sh", script], env)
+        self.assertIn("CONVOY_TEST_A=it's bad-rules", self.calls.read_text().splitlines())
         for answer in ("nothing", "broken"):
             self.calls.unlink(missing_ok=True)
             self.answer(answer)
@@ -218,6 +282,8 @@ class Generators(InstallCase):
     def test_a_container_runs_its_command_with_the_settings(self):
         entry = self.root / "etc/convoy/container-entrypoint"
         self.assertIn("CONVOY_TEST_A=it's here\n", self.output([entry, "env"]))
+        self.answer("bad-rules")
+        self.assertIn("CONVOY_TEST_A=it's bad-rules\n", self.output([entry, "env"]))
         self.answer("broken")
         self.assertEqual(self.output([entry, "printf", "%s|", "two words", ""]), "two words||")
 
@@ -238,6 +304,9 @@ class Units(InstallCase):
         self.assertEqual(self.complaints(f"--root={self.root}", "convoy-environment.service"), "")
         users = self.home / ".config/systemd/user"
         self.assertEqual(self.complaints("--user", str(users / "convoy-session.service")), "")
+        # A oneshot unit has no limit of its own, and a session waits for it.
+        for unit in (service, users / "convoy-session.service"):
+            self.assertRegex(unit.read_text(), r"(?m)^TimeoutStartSec=\d+$")
         # It is no praise when everything is well.
         for unit, arguments in ((service, (f"--root={self.root}", "convoy-environment.service")),
                                 (users / "convoy-session.service", ("--user", str(users / "convoy-session.service")))):

@@ -37,28 +37,28 @@ struct Request {
   bool uninstall = false;
 };
 
-int usage_error(const Error& error) {
-  fmt::print(stderr, "convoy: {}\n", error.message);
-  return 2;
-}
-
-int failure(const Error& error) {
-  fmt::print(stderr, "convoy: {}\n", error.message);
-  return 1;
+int failure(const Error& error, int status = 1) {
+  fmt::print(stderr, "convoy: {}\n", on_terminal(error.message));
+  return status;
 }
 
 const SettingRow& strategy_row() {
   return *std::ranges::find(setting_rows(), "strategy", &SettingRow::key);
 }
 
+// Each once.
+void add(std::vector<std::string>& names, std::string name) {
+  if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+}
+
 Result<void> add_preloads(const std::vector<std::string>& wishes, InstallOptions& options) {
   for (const std::string& wish : wishes) {
     if (wish.starts_with("user:")) {
-      options.preload_users.push_back(wish.substr(5));
+      add(options.preload_users, wish.substr(5));
     } else if (wish.starts_with("unit:")) {
       std::string unit = wish.substr(5);
       if (unit.ends_with(".service")) unit.resize(unit.size() - 8);
-      options.preload_units.push_back(std::move(unit));
+      add(options.preload_units, std::move(unit));
     } else {
       return fail(ErrorCode::invalid_argument,
                   fmt::format("--preload {}: give user:NAME or unit:NAME; for single programs "
@@ -71,13 +71,13 @@ Result<void> add_preloads(const std::vector<std::string>& wishes, InstallOptions
 
 // Both would own /etc/profile.d/convoy.sh, and every question would be asked twice.
 Result<void> check_package(const std::string& root) {
-  const std::string theirs = root + "/usr/lib/systemd/system-environment-generators/60-convoy";
-  if (::access(theirs.c_str(), F_OK) != 0) return {};
+  const std::string theirs = file_of_package(root);
+  if (theirs.empty()) return {};
   return fail(
       ErrorCode::unsupported,
       fmt::format("the package convoy-system does this here already ({}); give it a strategy by `strategy = ...` "
-                  "in /etc/convoy/convoy.conf, or remove it first",
-                  printable(theirs)));
+                  "in /etc/convoy/convoy.conf, or purge it first",
+                  theirs));
 }
 
 Result<Request> read_request(const Options& options, bool uninstall) {
@@ -104,6 +104,8 @@ Result<Request> read_request(const Options& options, bool uninstall) {
   }
   CONVOY_CHECK(add_preloads(options.preload, request.install));
   CONVOY_CHECK(check_options(request.install));
+  CONVOY_CHECK(check_program(request.target, request.install.program));
+  CONVOY_CHECK(check_users(request.target, request.install.preload_users));
   if (options.preload.empty()) return request;
   CONVOY_TRY(request.install.library, library_in(root, request.install.program));
   CONVOY_CHECK(check_options(request.install));
@@ -142,8 +144,8 @@ void print_changes(const std::vector<FileChange>& changes, const Request& reques
   for (const FileChange& change : changes) {
     const std::string_view verb = verb_of(change, request.uninstall);
     if (change.kind == Kind::none && request.uninstall) continue;
-    fmt::print("  {:<11} {}{}{}\n", verb, printable(root), printable(change.path),
-               change.reason.empty() ? "" : "    (" + change.reason + ")");
+    fmt::print("  {:<11} {}{}\n", verb, on_terminal(root + change.path),
+               change.reason.empty() ? "" : "    (" + on_terminal(change.reason) + ")");
   }
 }
 
@@ -205,18 +207,19 @@ int carry_out_request(RealTree& tree, const Request& request) {
     ::rmdir("/run/convoy");
   }
   const std::string_view scope = name_of(places.scope);
+  const char* rest = left_any_alone(*done) ? " but for what was left alone" : "";
   if (request.uninstall) {
-    fmt::print("{}\n", left_any_alone(*done) ? "Uninstalled but for what was left alone." : "Uninstalled.");
+    fmt::print("Uninstalled{}.\n", rest);
   } else {
-    fmt::print("Installed. New logins and services ask `convoy env`; `convoy uninstall --{}` takes all of it back.\n",
-               scope);
+    fmt::print("Installed{}. New logins and services ask `convoy env`; `convoy uninstall --{}` takes all of it back.\n",
+               rest, scope);
   }
   return left_any_alone(*done) ? 1 : 0;
 }
 
 int run(const Options& options, bool uninstall) {
   const auto request = read_request(options, uninstall);
-  if (!request) return usage_error(request.error());
+  if (!request) return failure(request.error(), 2);
   auto tree = RealTree::open(request->target.root);
   if (!tree) return failure(tree.error());
   const auto manifest = read_manifest(*tree, request->target.places);

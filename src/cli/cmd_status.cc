@@ -28,8 +28,10 @@ struct ScopeStatus {
   InstallScope scope = InstallScope::system;
   std::optional<Manifest> manifest;
   std::vector<InstalledState> states;  // of its files
-  std::string problem;                 // why nothing is known of it
+  std::string problem;                 // why nothing is known of it, or why nothing is asked
+  std::string package;                 // of the system: what the package convoy-system has in its stead
 
+  bool is_there() const { return manifest || !package.empty(); }
   bool is_well() const {
     if (!problem.empty()) return false;
     if (!manifest) return true;
@@ -43,6 +45,7 @@ struct ScopeStatus {
 ScopeStatus status_of(InstallScope scope, const std::string& root) {
   ScopeStatus status;
   status.scope = scope;
+  if (scope == InstallScope::system) status.package = file_of_package(root);
   const auto target = install_target(scope, root);
   // Nobody's home is no place to have installed into.
   if (!target) return status;
@@ -51,7 +54,11 @@ ScopeStatus status_of(InstallScope scope, const std::string& root) {
     CONVOY_TRY(status.manifest, read_manifest(tree, target->places));
     if (!status.manifest) return {};
     for (const ManifestEntry& entry : status.manifest->files) status.states.push_back(state_of(tree, entry));
-    return {};
+    if (::access((root + status.manifest->program).c_str(), X_OK) == 0) return {};
+    return fail(ErrorCode::io,
+                fmt::format("{} is not there or not executable: nothing is set; install it again, or call "
+                            "`convoy install` of the one that is here",
+                            status.manifest->program));
   };
   if (const auto done = read(); !done) status.problem = done.error().message;
   return status;
@@ -78,8 +85,10 @@ std::optional<std::vector<std::string>> settings_now(const std::string& strategy
 
 void print_text(const ScopeStatus& status) {
   const std::string_view name = name_of(status.scope);
-  if (!status.problem.empty()) return fmt::print("{}: {}\n", name, status.problem);
-  if (!status.manifest) return fmt::print("{}: not installed\n", name);
+  if (!status.problem.empty()) fmt::print("{}: {}\n", name, on_terminal(status.problem));
+  if (!status.package.empty()) fmt::print("{}: by the package convoy-system ({})\n", name, on_terminal(status.package));
+  if (!status.manifest && !status.is_there() && status.problem.empty()) fmt::print("{}: not installed\n", name);
+  if (!status.manifest) return;
   const Manifest& manifest = *status.manifest;
   fmt::print("{}: installed by Convoy {}, asks {}{}{}\n", name, printable(manifest.version),
              printable(manifest.program), manifest.strategy.empty() ? "" : ", strategy ", printable(manifest.strategy));
@@ -90,7 +99,7 @@ void print_text(const ScopeStatus& status) {
   }
   for (std::size_t i = 0; i < status.states.size(); ++i) {
     const ManifestEntry& entry = manifest.files[i];
-    fmt::print("  {:<11} {}{}\n", name_of(status.states[i]), printable(entry.path),
+    fmt::print("  {:<11} {}{}\n", name_of(status.states[i]), on_terminal(entry.path),
                entry.block ? "    (a block in it)" : "");
   }
 }
@@ -98,6 +107,7 @@ void print_text(const ScopeStatus& status) {
 Json as_json(const ScopeStatus& status) {
   Json result{
       {"scope", name_of(status.scope)}, {"installed", status.manifest.has_value()}, {"problem", status.problem}};
+  if (status.scope == InstallScope::system) result["package"] = !status.package.empty();
   if (!status.manifest) return result;
   const Manifest& manifest = *status.manifest;
   result["version"] = manifest.version;
@@ -135,7 +145,7 @@ int run(const std::string& root, bool json) {
     fmt::print("`convoy doctor` says what else sets variables here, and whether that is well.\n");
   }
   if (!all[0].is_well() || !all[1].is_well()) return 1;
-  return all[0].manifest || all[1].manifest ? 0 : 3;
+  return all[0].is_there() || all[1].is_there() ? 0 : 3;
 }
 
 }  // namespace

@@ -46,10 +46,13 @@ Result<std::string> home_folder(const std::string& root) {
   return real.ends_with('/') ? real.substr(0, real.size() - 1) : real;
 }
 
-std::string folder_or(const char* variable, const std::string& otherwise) {
-  std::string folder = Settings::environment(variable);
+// `home`: where links have led from HOME, so that a folder that is said to be below HOME is below it.
+std::string folder_or(const char* variable, const std::string& home, const std::string& otherwise) {
+  std::string folder = Settings::environment(variable), called = Settings::environment("HOME");
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  return folder.starts_with('/') && folder.size() > 1 ? folder : otherwise;
+  while (called.size() > 1 && called.ends_with('/')) called.pop_back();
+  if (!called.empty() && folder.starts_with(called + "/")) folder.replace(0, called.size(), home);
+  return folder.starts_with('/') && folder.size() > 1 ? folder : home + otherwise;
 }
 
 // A line that is more than a comment; some distributions' zsh reads /etc/profile by itself.
@@ -94,8 +97,8 @@ Result<InstallTarget> install_target(InstallScope scope, const std::string& root
   target.places.scope = scope;
   if (scope == InstallScope::system) return target;
   CONVOY_TRY(target.places.home, home_folder(root));
-  target.places.config = folder_or("XDG_CONFIG_HOME", target.places.home + "/.config");
-  target.places.state = folder_or("XDG_STATE_HOME", target.places.home + "/.local/state");
+  target.places.config = folder_or("XDG_CONFIG_HOME", target.places.home, "/.config");
+  target.places.state = folder_or("XDG_STATE_HOME", target.places.home, "/.local/state");
   return target;
 }
 
@@ -103,6 +106,46 @@ Result<void> check_rights(const InstallTarget& target) {
   if (target.places.scope == InstallScope::user || !target.root.empty() || ::geteuid() == 0) return {};
   return fail(ErrorCode::invalid_argument,
               "only root may change the system; call it with sudo, or give --user to change your own sessions alone");
+}
+
+Result<void> check_program(const InstallTarget& target, const std::string& program) {
+  if (target.places.scope == InstallScope::user || !target.root.empty()) return {};
+  struct stat top {};
+  std::error_code error;
+  fs::path place = fs::canonical(program, error);
+  if (error || ::stat("/", &top) != 0) return fail(ErrorCode::io, fmt::format("{}: cannot inspect it", program));
+  for (; place.has_relative_path(); place = place.parent_path()) {
+    struct stat status {};
+    if (::stat(place.c_str(), &status) != 0) return fail(ErrorCode::io, fmt::format("{}: cannot inspect it", program));
+    // Whoever has / has all below it. In a sticky folder nobody replaces what is another's.
+    const bool ours = status.st_uid == 0 || status.st_uid == ::geteuid() || status.st_uid == top.st_uid;
+    const bool open = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+    if (ours && !open) continue;
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{}: {}, and the system would run it as root; install Convoy where only root writes, or "
+                            "give --user",
+                            place.string(),
+                            ours ? "everyone may write it" : "belongs to user " + std::to_string(status.st_uid)));
+  }
+  return {};
+}
+
+Result<void> check_users(const InstallTarget& target, const std::vector<std::string>& names) {
+  const passwd* me = ::getpwuid(::geteuid());
+  if (target.places.scope == InstallScope::system || !target.root.empty() || me == nullptr) return {};
+  for (const std::string& name : names) {
+    if (name != me->pw_name) {
+      return fail(
+          ErrorCode::invalid_argument,
+          fmt::format("--preload user:{}: --user changes the logins of {} alone; give --system", name, me->pw_name));
+    }
+  }
+  return {};
+}
+
+std::string file_of_package(const std::string& root) {
+  std::string file = root + "/usr/lib/systemd/system-environment-generators/60-convoy";
+  return ::access(file.c_str(), F_OK) == 0 ? file : "";
 }
 
 Surroundings surroundings_of(InstallTree& tree, const InstallTarget& target) {
@@ -141,6 +184,13 @@ Result<std::string> library_in(const std::string& root, const std::string& progr
   }
   return fail(ErrorCode::invalid_argument,
               fmt::format("--preload: libconvoy_miopen.so is not installed; looked for {}", looked));
+}
+
+std::string on_terminal(std::string text) {
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
 }
 
 }  // namespace convoy

@@ -92,6 +92,8 @@ FileChange restore_file(FileChange change, InstallTree& tree, const InstallPlace
     return left_alone(std::move(change), k_changed, &entry);
   if (entry.former) {
     const auto backup = tree.read(backup_path(places, entry.former->hash));
+    // Neither file nor backup: somebody has cleared up.
+    if (backup && !*backup && !change.now) return change;
     if (!backup || !*backup || hash_of((*backup)->content) != entry.former->hash) {
       return left_alone(std::move(change),
                         "what was there before is gone or damaged: " + backup_path(places, entry.former->hash), &entry);

@@ -165,6 +165,15 @@ std::string manifest_as_text(const Manifest& manifest) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Result<std::string> manifest_to_write(const Manifest& manifest, const InstallPlaces& places) {
+  std::string text = manifest_as_text(manifest);
+  const auto again = Reader(places).read(Json::parse(text, nullptr, false));
+  if (again && again->program == manifest.program) return text;
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("{}: what is to be written there could not be read back: {}", manifest_path(places),
+                          again ? "the program's path is not UTF-8" : again.error().message));
+}
+
 Result<Manifest> manifest_from_text(std::string_view text, const InstallPlaces& places) {
   const Json json = Json::parse(text, nullptr, false);
   const std::string path = manifest_path(places);

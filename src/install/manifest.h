@@ -58,6 +58,8 @@ std::string manifest_path(const InstallPlaces& places);
 std::string backup_path(const InstallPlaces& places, std::string_view hash);
 
 std::string manifest_as_text(const Manifest& manifest);
+// The same, but an Error where it could not be read back: too many files, a path that is not UTF-8.
+Result<std::string> manifest_to_write(const Manifest& manifest, const InstallPlaces& places);
 Result<Manifest> manifest_from_text(std::string_view text, const InstallPlaces& places);
 // nullopt: nothing is installed.
 Result<std::optional<Manifest>> read_manifest(InstallTree& tree, const InstallPlaces& places);

@@ -53,8 +53,12 @@ bool is_unit_name(std::string_view name) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            std::string_view(":-_.@").find(c) != std::string_view::npos;
   };
-  return !name.empty() && name.size() <= 200 && name.front() != '.' && name.front() != '-' &&
-         std::ranges::all_of(name, right);
+  // Of a unit that is no service nobody would read what is written.
+  constexpr std::string_view k_others[] = {".socket", ".device", ".mount", ".automount", ".swap",   ".target",
+                                           ".path",   ".timer",  ".slice", ".scope",     ".service"};
+  const bool other = std::ranges::any_of(k_others, [name](std::string_view end) { return name.ends_with(end); });
+  return !name.empty() && name.size() <= 200 && std::string_view(".-@").find(name.front()) == std::string_view::npos &&
+         !other && std::ranges::all_of(name, right);
 }
 
 // Debian's and the shadow suite's.
@@ -68,7 +72,8 @@ bool is_user_name(std::string_view name) {
 
 Result<void> check_path(std::string_view what, std::string_view path) {
   const auto hostile = [](char c) {
-    return c < ' ' || c == 0x7f || std::string_view("'\"\\%$`").find(c) != std::string_view::npos;
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f ||
+           std::string_view("'\"\\%$`").find(c) != std::string_view::npos;
   };
   if (path.starts_with('/') && std::ranges::none_of(path, hostile)) return {};
   return fail(ErrorCode::invalid_argument,

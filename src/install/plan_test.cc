@@ -83,6 +83,14 @@ TEST(InstallPlan, RefusesWhatWouldMeanSomethingElse) {
     options.program = program;
     EXPECT_FALSE(check_options(options)) << program;
   }
+  InstallOptions elsewhere = everything();
+  elsewhere.program = "/home/jos\u00e9/bin/convoy";
+  EXPECT_TRUE(check_options(elsewhere));
+  for (const std::string name : {"a.timer", "a.socket", "a.service", "@a"}) {
+    InstallOptions options = everything();
+    options.preload_units = {name};
+    EXPECT_FALSE(check_options(options)) << name;
+  }
   for (const std::string name : {"", "-x", "a b", "a;b", "a'b", "a)b", "a\nb", "../x"}) {
     InstallOptions options = everything();
     options.preload_users = {name};

@@ -110,8 +110,8 @@ class Work {
 
   Result<void> run() {
     if (before_ && !before_->complete) CONVOY_CHECK(discard_staged());
-    wrote_intent_ = true;
-    CONVOY_CHECK(tree_.write(manifest_path(places_), manifest_file(intent())));
+    CONVOY_TRY(std::string text, manifest_to_write(intent(), places_));
+    CONVOY_CHECK(tree_.write(manifest_path(places_), {std::move(text), 0644, {}, {}, {}}));
     for (const std::string& folder : new_folders_) {
       made_.push_back(folder);
       CONVOY_CHECK(tree_.make_folder(folder, folder == backup_folder(places_) ? k_private_mode : k_folder_mode));
@@ -130,27 +130,38 @@ class Work {
     if (after_.files.empty()) return leave();
     for (const std::string& hash : unneeded_backups()) CONVOY_CHECK(tree_.remove(backup_path(places_, hash)));
     CONVOY_CHECK(remove_folders(after_.folders));
+    std::erase_if(after_.folders, [this](const std::string& folder) {
+      const auto there = tree_.has_folder(folder);
+      return there && !*there;
+    });
     return tree_.write(manifest_path(places_), manifest_file(after_));
   }
 
+  // What is staged, and what is new, goes first: on a full disk it makes room for the rest.
   Result<void> undo() {
-    for (const FileChange* change : touched_) {
-      CONVOY_CHECK(tree_.discard(change->path));
-      CONVOY_CHECK(put(change->path, change->now));
-    }
+    for (const FileChange* change : touched_) CONVOY_CHECK(tree_.discard(change->path));
+    std::ranges::stable_partition(touched_, [](const FileChange* change) { return !change->now; });
+    for (const FileChange* change : touched_) CONVOY_CHECK(put_back(change->path, change->now));
     for (const std::string& hash : backed_up_) {
       CONVOY_CHECK(tree_.discard(backup_path(places_, hash)));
       CONVOY_CHECK(tree_.remove(backup_path(places_, hash)));
     }
     CONVOY_CHECK(remove_folders(made_));
-    if (!wrote_intent_) return {};
-    if (before_) return tree_.write(manifest_path(places_), manifest_file(*before_));
+    if (before_) return put_back(manifest_path(places_), manifest_file(*before_));
     return remove_state_folder(tree_, places_, after_.folders);
   }
 
  private:
   Result<void> put(const std::string& path, const std::optional<FileState>& file) {
     return file ? tree_.write(path, *file) : tree_.remove(path);
+  }
+
+  // A file that was not reached, or could not be replaced, is not written again: that may be impossible for the same reason.
+  Result<void> put_back(const std::string& path, const std::optional<FileState>& file) {
+    CONVOY_CHECK(tree_.discard(path));
+    CONVOY_TRY(const auto now, tree_.read(path));
+    const bool same = now ? file && now->same_as(*file) : !file;
+    return same ? Result<void>() : put(path, file);
   }
 
   // What each file may hold from now on: what it held, what it shall hold.
@@ -219,7 +230,6 @@ class Work {
   Manifest after_;
   std::vector<std::string> new_folders_;
   // Done so far.
-  bool wrote_intent_ = false;
   std::vector<std::string> made_, backed_up_;
   std::vector<const FileChange*> touched_;
 };

@@ -1,6 +1,7 @@
 // Interrupted or failed at each single step: every file is as it was or as it shall be, and the next run finishes or undoes it.
 #include "install/transaction.h"
 
+#include <climits>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -127,6 +128,121 @@ TEST(InstallTransaction, AFailureAtAnyStepIsUndoneAtOnceOrFinishedByTheNextRun) 
     }
     EXPECT_GT(undone, 10) << scenario.name;
   }
+}
+
+// So much fits on the disk, in blocks, and no more.
+class FullTree : public FaultTree {
+ public:
+  FullTree(TestInstallation& machine, std::size_t capacity)
+      : FaultTree(machine.tree(), INT_MAX, false), machine_(machine), capacity_(capacity) {}
+
+  Result<void> stage(const std::string& path, const FileState& file) override {
+    std::size_t used = 0;
+    for (const auto& [unused, text] : machine_.without_times()) used += in_blocks(text.size());
+    const std::size_t room = capacity_ > used ? capacity_ - used : 0;
+    if (in_blocks(file.content.size()) <= room) return FaultTree::stage(path, file);
+    FileState part = file;
+    part.content.resize(room);
+    (void)FaultTree::stage(path, part);
+    return fail(ErrorCode::io, "the disk is full");
+  }
+
+  static constexpr std::size_t k_block = 500;
+
+ private:
+  static std::size_t in_blocks(std::size_t size) { return (size + k_block - 1) / k_block * k_block; }
+
+  TestInstallation& machine_;
+  std::size_t capacity_;
+};
+
+TEST(InstallTransaction, AFullDiskIsNoReasonNotToUndo) {
+  std::size_t undone = 0;
+  for (std::size_t capacity = 0; capacity < 100'000; capacity += FullTree::k_block) {
+    TestInstallation machine;
+    const Snapshot former = machine.with_times();
+    FullTree tree(machine, capacity);
+    const auto outcome = install_first(tree, machine.places());
+    if (outcome) break;
+    EXPECT_TRUE(outcome.error().message.starts_with("the disk is full; everything is as it was") ||
+                outcome.error().message.starts_with("all files are in place"))
+        << outcome.error().message;
+    if (!outcome.error().message.starts_with("the disk is full")) continue;
+    ++undone;
+    EXPECT_EQ(differences(machine.with_times(), former), k_none) << capacity;
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(undone, 20U);
+}
+
+// One file that nothing can replace, as with `chattr +i`.
+class StubbornTree : public FaultTree {
+ public:
+  StubbornTree(RealTree& real, std::string path) : FaultTree(real, INT_MAX, false), path_(std::move(path)) {}
+
+  Result<void> publish(const std::string& path) override {
+    return path == path_ ? fail(ErrorCode::io, "not permitted") : FaultTree::publish(path);
+  }
+
+ private:
+  std::string path_;
+};
+
+TEST(InstallTransaction, AFileThatCannotBeReplacedIsNoReasonNotToUndo) {
+  for (const PlannedFile& file : TestInstallation::plan()) {
+    TestInstallation machine;
+    const Snapshot former = machine.with_times();
+    StubbornTree tree(machine.tree(), file.path);
+    const auto outcome = install_first(tree, machine.places());
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().message, "not permitted; everything is as it was");
+    EXPECT_EQ(differences(machine.with_times(), former), k_none) << file.path;
+  }
+}
+
+TEST(InstallTransaction, WhatSomebodyHasPutInTheWaySinceDoesNotStopTheRest) {
+  for (const bool link : {false, true}) {
+    TestInstallation machine;
+    is_installed(machine);
+    const std::string folder = machine.folder().file("etc/systemd");
+    std::filesystem::rename(folder, folder + "-moved");
+    if (link) {
+      std::filesystem::create_symlink("systemd-moved", folder);
+    } else {
+      machine.folder().write("etc/systemd", "a file\n");
+    }
+    std::filesystem::remove_all(machine.folder().file("var/lib/convoy/backup"));
+    for (int i = 0; i < 2; ++i) {
+      const auto done = uninstall(machine.tree(), machine.places());
+      ASSERT_TRUE(done) << done.error().message;
+      for (const FileChange& change : *done) {
+        const bool others = change.path.starts_with("/etc/systemd/") || change.path == "/etc/profile.d/convoy.sh";
+        EXPECT_EQ(change.kind == FileChange::Kind::left_alone, others) << change.path;
+      }
+    }
+    EXPECT_FALSE(std::filesystem::exists(machine.folder().file("etc/udev")));
+    // Once the way is free, the rest goes.
+    std::filesystem::remove(folder);
+    std::filesystem::rename(folder + "-moved", folder);
+    std::filesystem::remove(machine.folder().file("etc/profile.d/convoy.sh"));
+    ASSERT_TRUE(uninstall(machine.tree(), machine.places()));
+    EXPECT_FALSE(std::filesystem::exists(folder));
+    EXPECT_FALSE(std::filesystem::exists(machine.folder().file("var/lib/convoy")));
+  }
+}
+
+TEST(InstallTransaction, ManyChangesOfMindDoNotMakeTheListTooLongToBeRead) {
+  TestInstallation machine;
+  const Snapshot before = machine.with_times();
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::string> units;
+    for (int i = 0; i < 40; ++i) units.push_back(fmt::format("unit{}-{}", round, i));
+    const auto done =
+        install(machine.tree(), machine.places(), TestInstallation::plan("", units), TestInstallation::label());
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  ASSERT_TRUE(uninstall(machine.tree(), machine.places()));
+  EXPECT_EQ(differences(machine.with_times(), before), k_none);
 }
 
 TEST(InstallTransaction, TheSecondTimeTouchesNothing) {

@@ -83,6 +83,13 @@ Result<void> give_attributes(int fd, const std::string& path, const FileState& f
   return {};
 }
 
+// True: there is nothing (any more). A file system that is read-only says so even of what is not there, so that this is asked first.
+bool unlink_if_there(const Descriptor& folder, const std::string& name, int flags) {
+  struct stat status {};
+  if (::fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return true;
+  return ::unlinkat(folder.get(), name.c_str(), flags) == 0 || errno == ENOENT;
+}
+
 // Some file systems cannot flush a folder and say so.
 Result<void> flush_folder(const Descriptor& folder, const std::string& path) {
   if (::fsync(folder.get()) != 0 && errno != EINVAL) return io_failure(path, "flush the folder of");
@@ -177,7 +184,7 @@ Result<bool> RealTree::has_folder(const std::string& path) {
 Result<void> RealTree::stage(const std::string& path, const FileState& file) {
   CONVOY_TRY(const Descriptor folder, open_parent(path));
   const std::string name = staged_name(path);
-  if (::unlinkat(folder.get(), name.c_str(), 0) != 0 && errno != ENOENT) return io_failure(path, "make way for");
+  if (!unlink_if_there(folder, name, 0)) return io_failure(path, "make way for");
   const Descriptor out(
       ::openat(folder.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!out.valid()) return io_failure(path, "write beside");
@@ -198,16 +205,13 @@ Result<void> RealTree::publish(const std::string& path) {
 Result<void> RealTree::discard(const std::string& path) {
   CONVOY_TRY(const Descriptor folder, open_folder(folder_of(path)));
   if (!folder.valid()) return {};
-  if (::unlinkat(folder.get(), staged_name(path).c_str(), 0) != 0 && errno != ENOENT) {
-    return io_failure(path, "remove what was staged for");
-  }
+  if (!unlink_if_there(folder, staged_name(path), 0)) return io_failure(path, "remove what was staged for");
   return {};
 }
 
 Result<void> RealTree::remove(const std::string& path) {
   CONVOY_TRY(const Descriptor folder, open_parent(path));
-  if (::unlinkat(folder.get(), name_of_file(path).c_str(), 0) != 0 && errno != ENOENT)
-    return io_failure(path, "remove");
+  if (!unlink_if_there(folder, name_of_file(path), 0)) return io_failure(path, "remove");
   return flush_folder(folder, path);
 }
 
@@ -215,16 +219,17 @@ Result<void> RealTree::make_folder(const std::string& path, unsigned mode) {
   CONVOY_TRY(const Descriptor parent, open_parent(path));
   const std::string name = name_of_file(path);
   if (::mkdirat(parent.get(), name.c_str(), mode) != 0) return io_failure(path, "create the folder");
-  // The umask took what it liked.
-  if (::fchmodat(parent.get(), name.c_str(), mode, 0) != 0) return io_failure(path, "set the mode of");
+  // The umask took what it liked. Opened, as fchmodat() would follow what somebody has put in the way meanwhile.
+  const Descriptor made(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!made.valid() || ::fchmod(made.get(), mode) != 0) return io_failure(path, "set the mode of");
   return flush_folder(parent, path);
 }
 
 Result<void> RealTree::remove_folder(const std::string& path) {
-  CONVOY_TRY(const Descriptor parent, open_folder(folder_of(path)));
-  if (!parent.valid()) return {};
-  if (::unlinkat(parent.get(), name_of_file(path).c_str(), AT_REMOVEDIR) == 0) return flush_folder(parent, path);
-  if (errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST) return {};
+  const auto parent = open_folder(folder_of(path));
+  if (!parent || !parent->valid()) return {};
+  if (unlink_if_there(*parent, name_of_file(path), AT_REMOVEDIR)) return flush_folder(*parent, path);
+  if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) return {};
   return io_failure(path, "remove the folder");
 }
 

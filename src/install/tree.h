@@ -43,7 +43,7 @@ class InstallTree {
   virtual Result<void> discard(const std::string& path) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> make_folder(const std::string& path, unsigned mode) = 0;
-  // A folder that is not empty, or not there, stays as it is.
+  // A folder that is not empty, or not there, and what somebody has put in its place, stays as it is.
   virtual Result<void> remove_folder(const std::string& path) = 0;
 
   // Keeps others out until the descriptor goes; the lock is on the folder itself, so that nothing is left behind. An Error: there
