@@ -4,6 +4,7 @@
 # src/cli/redact_test.cc. Usage: cli_selftest_test.py <the convoy program> [test ...]
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -112,6 +113,36 @@ class Selftest(CliCase):
             finding = self.findings(report, f"selftest.{only}")[0]
             self.assertEqual((finding["severity"], finding["place"]), ("broken", row["failures"][0]["problem"]))
 
+    def test_each_kind_of_class_and_direction_is_caught(self):
+        # The last of each is in a case that others of its class are unlike: a volume, weights' gradients, the second layer of a stack.
+        blind = ["--set", "trial=never", "--set", "verify=off"]
+        for fault in ("onednn:wrong@d>8", "onednn:nan@d>8"):
+            row = self.row(self.doctor("--only", "three_dimensions", "--fault", fault, *blind), "three_dimensions")
+            broken = [one["problem"] for one in row["failures"]]
+            self.assertEqual({problem[:3] for problem in broken}, {"fwd", "bwd", "wrw"}, fault)
+            self.assertTrue(all("d9" in problem for problem in broken), broken)
+            self.assertGreater(row["passed"], 0)
+            self.assertEqual(len(broken), row["failed"])
+        row = self.row(self.doctor("--only", "training_step", "--fault", "onednn:wrong@k=16", *blind), "training_step")
+        self.assertEqual((row["failed"], row["passed"]), (2, 0), "both stacks end where the numbers do")
+
+    def test_what_was_injected_is_no_trouble_of_the_machine(self):
+        self.doctor("--only", "dilations", "--fault", "onednn:crash")
+        self.assertIn("crash", self.convoy("db", "show").stdout)
+        process = self.convoy("doctor", "--report", "-")
+        self.assertNotIn("own.quarantine", process.stderr)
+        self.assertIn("## Failures on record\n\nNone.", process.stdout)
+        self.assert_all_right(self.doctor("--only", "dilations"))
+        again = self.doctor("--only", "dilations", "--fault", "onednn:crash")
+        self.assertIn("convoy run --explain --device cpu --fault 'onednn:crash' fwd:", self.findings(again, "selftest.dilations")[0]["cure"])
+
+    def test_the_quick_test_takes_one_thread_unless_told(self):
+        without = {name: value for name, value in self.environment().items() if name != "CONVOY_THREADS"}
+        command = [self.program, "doctor", "--json", "--selftest", "--quick", "--device", "cpu", "--only", "corners"]
+        for more, threads in (([], "1 thread,"), (["--set", "threads=3"], "3 threads,")):
+            process = subprocess.run([*command, *more], env=without, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=False)
+            self.assertIn(threads, json.loads(process.stdout)["selftest"]["description"])
+
     def test_a_hang_in_this_process_ends_with_what_is_known(self):
         file = self.folder / "report.md"
         report = self.doctor("--only", "kernel_shapes,strides", "--fault", "onednn:hang@hw=38", "--set", "trial=never", "--set",
@@ -194,7 +225,7 @@ class Report(CliCase):
                                "PYTORCH_TUNABLEOP_FILENAME": f"/net/{HOST}/{MACHINE}.csv", "HSA_OVERRIDE_GFX_VERSION": ""})
         self.assertEqual(done.returncode, 3, done.stderr)
         text = file.read_text()
-        hosts = [socket.gethostname(), *open("/etc/hostname").read().split()] if os.path.exists("/etc/hostname") else []
+        hosts = [socket.gethostname(), *pathlib.Path("/etc/hostname").read_text().split()] if os.path.exists("/etc/hostname") else []
         secrets = [USER, HOST, "lab.example", "qwbob", home, "/root", "0a1b2c3d4e5f6071", UUID, MACHINE, "PCB0521",
                    *[host for host in hosts if host not in ("localhost", "debian")]]
         for secret in secrets:
@@ -218,6 +249,12 @@ class Report(CliCase):
         self.assertEqual(done.stdout.count("```") % 2, 0)
         self.assertTrue(done.stdout.startswith("# Convoy "))
         self.assertIn("note ", done.stderr, "what else it says goes elsewhere")
+
+    def test_it_is_bounded(self):
+        self.remember("x" * 5000 + "end")
+        done = self.doctor("--report", "-")
+        self.assertIn("xxx ...\n", done.stdout)
+        self.assertLess(max(len(line) for line in done.stdout.splitlines()), 2100)
 
     def test_nothing_is_overwritten(self):
         target = self.folder / "precious"

@@ -24,7 +24,7 @@ struct DoctorPlaces {
   std::string site_packages;      // of one more Python; empty: none
   std::vector<std::string> also;  // files that set variables, beside those that every machine has
 };
-// An Error names a file of `also` that is not there.
+// An Error names what of `site_packages` and `also` is not there.
 Result<DoctorReport> examine(const DoctorPlaces& places, const Settings& settings);
 
 std::string doctor_as_text(const DoctorReport& report);

@@ -43,6 +43,8 @@ Result<EnvironmentSearch> files_to_read(const DoctorPlaces& places) {
 
 Result<DoctorReport> examine(const DoctorPlaces& places, const Settings& settings) {
   CONVOY_TRY(const EnvironmentSearch search, files_to_read(places));
+  if (!places.site_packages.empty() && !RootedFiles(places.root).resolve(places.site_packages))
+    return fail(ErrorCode::io, "--python: there is no such folder: " + printable(places.site_packages));
   const VariableSet process = process_variables();
   DoctorReport report;
   auto add = [&report](std::vector<Finding> found) { std::ranges::move(found, std::back_inserter(report.findings)); };

@@ -17,7 +17,7 @@ namespace {
 struct LackText {
   GpuLack kind;
   Severity severity;
-  std::string_view sentence;
+  std::string_view sentence;  // empty where the detail is one
   std::string_view cure;
   std::string_view source;
 };
@@ -35,12 +35,12 @@ constexpr LackText k_lacks[] = {
      "load amdgpu; in a container: look at the host's", k_containers},
     {GpuLack::not_in_kfd, Severity::broken, "the compute interface does not list it",
      "it is too old for this kernel, or was not handed into this container", ""},
-    {GpuLack::no_kfd_device, Severity::broken, "/dev/kfd is not there",
-     "start the container with --device /dev/kfd --device /dev/dri", k_containers},
+    {GpuLack::no_kfd_device, Severity::broken, "",
+     "load amdgpu; start a container with --device /dev/kfd --device /dev/dri", k_containers},
     {GpuLack::kfd_denied, Severity::broken, "you may not open /dev/kfd",
      "sudo usermod -aG render,video $USER, then log in again; in a container: --group-add", k_permissions},
-    {GpuLack::no_render_node, Severity::broken, "its render node is not there",
-     "start the container with --device /dev/dri", k_containers},
+    {GpuLack::no_render_node, Severity::broken, "", "load amdgpu; start a container with --device /dev/dri",
+     k_containers},
     {GpuLack::render_denied, Severity::broken, "you may not open its render node",
      "sudo usermod -aG render,video $USER, then log in again; in a container: --group-add", k_permissions},
 };
@@ -58,7 +58,7 @@ void add_lacks(const DetectedGpu& gpu, std::vector<Finding>& findings) {
     const Severity severity = gpu.integrated ? std::max(Severity::warning, text->severity) : text->severity;
     findings.push_back({fmt::format("gpu.{}", name_of(lack.kind)), severity,
                         fmt::format("{} cannot be used: {}{}{}.", name_of_gpu(gpu), text->sentence,
-                                    lack.detail.empty() ? "" : "; ", printable(lack.detail)),
+                                    lack.detail.empty() || text->sentence.empty() ? "" : "; ", printable(lack.detail)),
                         gpu.pci_address, std::string(text->cure), std::string(text->source)});
   }
 }
@@ -181,7 +181,7 @@ void add_absence(const Detection& detection, std::vector<Finding>& findings) {
   const bool wanted = !detection.rocm.empty();
   findings.push_back({"gpu.none", wanted ? Severity::warning : Severity::note,
                       wanted ? "ROCm is installed, and no AMD GPU can be seen." : "No AMD GPU can be seen.", "",
-                      wanted ? "in a container, hand the card in: --device /dev/kfd --device /dev/dri" : "",
+                      "in a container, hand the card in: --device /dev/kfd --device /dev/dri",
                       wanted ? std::string(k_containers) : ""});
 }
 

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "cli/db_report.h"
 #include "cli/examine.h"
+#include "dispatch/fault.h"
 #include "store/store.h"
 
 namespace convoy {
@@ -53,7 +54,8 @@ void add_quarantine(const StoreConfig& config, std::vector<Finding>& findings) {
   }
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto held = quarantines(contents->incidents, config.forgiveness, now);
+  auto held = quarantines(contents->incidents, config.forgiveness, now);
+  std::erase_if(held, [](const Quarantine& one) { return was_injected(one.key.library); });
   if (held.empty()) return;
   findings.push_back(
       {"own.quarantine", Severity::note,

@@ -30,8 +30,10 @@ std::vector<Finding> examine_rules(const Detection& detection, const RuleSet& ru
   for (const DeviceRule& rule : rules_here(detection, rules, question)) {
     const std::string effect = effect_of(rule.effects);
     if (effect.empty()) continue;
+    std::string_view sentence = rule.sentence;
+    while (sentence.ends_with('.')) sentence.remove_suffix(1);
     findings.push_back({"rule." + rule.id, Severity::note,
-                        fmt::format("{}: Convoy {}{}.", rule.sentence, effect, rule.problem.any() ? " there" : ""),
+                        fmt::format("{}: Convoy {}{}.", sentence, effect, rule.problem.any() ? " there" : ""),
                         rule.origin, "", rule.sources.empty() ? "" : rule.sources.front()});
   }
   for (const AdvisedSetting& one : advise(detection, rules, question)) {

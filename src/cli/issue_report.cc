@@ -14,6 +14,7 @@
 #include "cli/db_report.h"
 #include "cli/time_text.h"
 #include "device/rooted_files.h"
+#include "dispatch/fault.h"
 #include "problem/driver_line.h"
 #include "store/store.h"
 
@@ -104,6 +105,14 @@ std::string settings_text(const Settings& settings) {
   return text;
 }
 
+std::string title_of(const Detection& detection) {
+  if (detection.gpus.empty()) return "a machine without AMD GPUs";
+  const DetectedGpu& gpu = detection.gpus.front();
+  // No compute driver says which.
+  if (gpu.architecture.empty()) return fmt::format("an AMD GPU {:04x}:{:04x}", gpu.vendor, gpu.device);
+  return gpu.architecture;
+}
+
 // What is known of failures.
 struct Record {
   Store::Contents contents;
@@ -146,7 +155,9 @@ std::string failures_text(const Settings& settings, std::int64_t now) {
   const Record record{std::move(*contents), std::move(quarantined)};
   std::vector<const Incident*> newest;
   for (const Incident& one : record.contents.incidents) {
-    if (one.verdict != Verdict::refused) newest.push_back(&one);  // no failure: it does not serve such problems
+    // A refusal is no failure; an injected one is of interest to who has just injected it.
+    const bool injected = was_injected(one.key.library) && settings.text("fault").empty();
+    if (one.verdict != Verdict::refused && !injected) newest.push_back(&one);
   }
   std::ranges::stable_sort(newest, [](const Incident* a, const Incident* b) { return a->at > b->at; });
   std::map<std::string, std::vector<const Incident*>> by_problem;
@@ -180,9 +191,24 @@ std::string selftest_text(const SelftestReport& report) {
   return text;
 }
 
+// Each line and all of it as long as a reader may want.
+std::string bounded(std::string_view text) {
+  constexpr std::size_t k_longest_line = 2000, k_longest = 200'000;
+  std::string result;
+  while (!text.empty() && result.size() < k_longest) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    result += line.substr(0, k_longest_line);
+    result += line.size() > k_longest_line ? " ...\n" : "\n";
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  if (!text.empty()) result += fmt::format("... and {} more characters\n", text.size());
+  return result;
+}
+
 // Lines of printable text in which no fence ends.
 std::string fenced(std::string_view title, std::string text, std::string_view otherwise) {
   if (text.empty()) return fmt::format("## {}\n\n{}\n\n", title, otherwise);
+  text = bounded(text);
   std::ranges::replace_if(
       text, [](char c) { return (c < ' ' && c != '\n') || c > '~'; }, '?');
   std::ranges::replace(text, '`', '\'');
@@ -200,9 +226,7 @@ std::string issue_report(const DoctorReport& report, const Settings& settings, c
       "# Convoy {} on {}\n\nMade by `convoy doctor --report` on {}. Names of users and machines, home folders and ids "
       "of hardware are "
       "taken out; look\nthrough it before you attach it. `convoy run` with this file repeats the problems in it.\n\n",
-      version,
-      report.detection.gpus.empty() ? "a machine without AMD GPUs" : report.detection.gpus.front().architecture,
-      utc(now));
+      version, title_of(report.detection), utc(now));
   text += fenced("What doctor says", doctor_as_text(found), "");
   text += fenced("Machine", system_text(report.detection) + libraries_text(report.detection), "");
   text +=

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/parallel.h"
 #include "base/timing.h"
 #include "dispatch/rung.h"
@@ -149,7 +150,7 @@ std::string device_line(const DispatchContext& context) {
     return fmt::format("device {} ({}{}{})", info.name, info.model,
                        info.architecture.empty() ? "" : ", " + info.architecture, libraries);
   }
-  return fmt::format("device {} ({}, {} threads{})", info.name, info.model, threads, libraries);
+  return fmt::format("device {} ({}, {}{})", info.name, info.model, counted(threads, "thread"), libraries);
 }
 
 }  // namespace convoy

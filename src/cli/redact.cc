@@ -1,5 +1,4 @@
-// Implementation of redact.h: one pass from left to right, at each place the first rule that matches. No regular expressions: the text
-// may be anybody's, and long.
+// Implementation of redact.h: one pass from left to right, at each place this machine's own names, then the first rule that matches.
 #include "cli/redact.h"
 
 #include <pwd.h>
@@ -7,133 +6,45 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <utility>
 
 #include "base/file.h"
 #include "base/settings.h"
+#include "cli/redact_rules.h"
 
 namespace convoy {
 namespace {
 
-bool is_letter_or_digit(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
-bool is_word(char c) {
-  return is_letter_or_digit(c) || c == '_';
-}
-bool is_hex(char c) {
-  return std::isxdigit(static_cast<unsigned char>(c)) != 0;
-}
-bool is_name(char c) {  // of users and machines
-  return is_word(c) || c == '.' || c == '-' || c == '+';
+constexpr std::string_view k_user = "[user]", k_host = "[host]";
+
+// Names that say nothing of whose machine it is, and words that reports are made of: a user called gpu must not cost the reader
+// every "gpu", nor one called conv the MIOpenDriver lines.
+constexpr std::string_view k_everybodys[] = {
+    "root",      "localhost", "nobody",    "localdomain", "home",   "user",    "users",       "media",  "debian",
+    "ubuntu",    "fedora",    "archlinux", "arch",        "mint",   "linux",   "vm",          "docker", "podman",
+    "container", "admin",     "build",     "builder",     "runner", "ci",      "test",        "dev",    "server",
+    "pc",        "desktop",   "laptop",    "local",       "data",   "opt",     "usr",         "lib",    "bin",
+    "etc",       "var",       "srv",       "tmp",         "mnt",    "run",     "sys",         "proc",   "share",
+    "cache",     "config",    "work",      "workspace",   "src",    "amd",     "gpu",         "gpus",   "cpu",
+    "rocm",      "hip",       "cuda",      "opencl",      "miopen", "convoy",  "onednn",      "torch",  "pytorch",
+    "python",    "conda",     "device",    "driver",      "system", "service", "environment", "conv",   "trans",
+    "fwd",       "bwd",       "wrw",       "nchw",        "nhwc",   "ncdhw",   "miopendriver"};
+
+// Between letters and digits, and where a capital begins a new word, too: "alice2", "modelsOfAlice".
+bool is_boundary(char a, char b) {
+  if (!is_letter_or_digit(a) || !is_letter_or_digit(b)) return true;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return is_digit(a) != is_digit(b) || (!is_capital(a) && is_capital(b));
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
+// As it stands in texts whose odd bytes were replaced.
+std::string as_printed(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
-
-template <typename Test>
-std::size_t run_of(std::string_view text, Test test) {
-  std::size_t length = 0;
-  while (length < text.size() && test(text[length])) ++length;
-  return length;
-}
-
-// How many characters of `text` go, and what stands in for them.
-struct Match {
-  std::size_t length = 0;
-  std::string_view stand_in;
-};
-using Rule = std::optional<Match> (*)(std::string_view text, char before);
-
-// "/home/alice": everything below stays, without whose it is.
-std::optional<Match> match_home(std::string_view text, char before) {
-  if (is_word(before)) return std::nullopt;
-  for (const std::string_view parent : {"/home/", "/Users/", "/export/home/", "/var/home/"}) {
-    if (!text.starts_with(parent)) continue;
-    const std::size_t name = run_of(text.substr(parent.size()), [](char c) {
-      return c != '/' && c != ':' && c != ';' && c != ',' && c != '"' && c != '\'' && c != '`' && c > ' ';
-    });
-    if (name > 0) return Match{parent.size() + name, "~"};
-  }
-  if (text.starts_with("/root") && (text.size() == 5 || !is_name(text[5]))) return Match{5, "~"};
-  return std::nullopt;
-}
-
-// 8-4-4-4-12 hexadecimal digits.
-std::optional<Match> match_uuid(std::string_view text, char before) {
-  if (is_word(before)) return std::nullopt;
-  std::size_t at = 0;
-  for (const std::size_t digits : {8, 4, 4, 4, 12}) {
-    if (at > 0 && (at >= text.size() || text[at++] != '-')) return std::nullopt;
-    if (at > text.size() || run_of(text.substr(at), is_hex) != digits) return std::nullopt;
-    at += digits;
-  }
-  return Match{at, "[id]"};
-}
-
-std::optional<Match> match_gpu_id(std::string_view text, char before) {
-  constexpr std::string_view k_prefix = "gpu-";
-  if (is_word(before) || lower(text.substr(0, k_prefix.size())) != k_prefix) return std::nullopt;
-  const std::size_t digits = run_of(text.substr(k_prefix.size()), [](char c) { return is_hex(c) || c == '-'; });
-  if (digits < 8) return std::nullopt;
-  return Match{k_prefix.size() + digits, "GPU-[id]"};
-}
-
-// Identities and hashes. The 40 digits of a commit name no machine.
-std::optional<Match> match_digits(std::string_view text, char before) {
-  constexpr std::size_t k_least = 16, k_commit = 40;
-  if (is_word(before)) return std::nullopt;
-  const std::size_t prefix = text.starts_with("0x") ? 2 : 0;
-  const std::size_t digits = run_of(text.substr(prefix), is_hex);
-  const std::size_t all = prefix + digits;
-  if (digits < k_least || digits == k_commit || (all < text.size() && is_word(text[all]))) return std::nullopt;
-  return Match{all, "[id]"};
-}
-
-std::optional<Match> match_mac(std::string_view text, char before) {
-  constexpr std::size_t k_length = 17;
-  if (is_word(before) || before == ':' || text.size() < k_length) return std::nullopt;
-  for (std::size_t i = 0; i < k_length; ++i) {
-    if (i % 3 == 2 ? text[i] != ':' && text[i] != '-' : !is_hex(text[i])) return std::nullopt;
-  }
-  if (text.size() > k_length && (is_word(text[k_length]) || text[k_length] == ':')) return std::nullopt;
-  return Match{k_length, "[id]"};
-}
-
-std::optional<Match> match_account(std::string_view text, char before) {
-  if (is_name(before)) return std::nullopt;
-  const std::size_t user = run_of(text, is_name);
-  if (user == 0 || user >= text.size() || text[user] != '@') return std::nullopt;
-  const std::size_t host = run_of(text.substr(user + 1), is_name);
-  // "onednn:hang@hw>42" is a fault: one of its sizes follows, and a comparison.
-  const std::size_t end = user + 1 + host;
-  if (host == 0 || (end < text.size() && std::string_view("<>=").find(text[end]) != std::string_view::npos))
-    return std::nullopt;
-  return Match{end, "[user]@[host]"};
-}
-
-// "serial: 123", "serial_number=123", "Serial No 123".
-std::optional<Match> match_serial(std::string_view text, char before) {
-  constexpr std::string_view k_word = "serial";
-  if (is_word(before) || lower(text.substr(0, k_word.size())) != k_word) return std::nullopt;
-  constexpr std::size_t k_longest_name = 20;
-  const std::string_view rest = text.substr(k_word.size(), k_longest_name);
-  const std::size_t name = run_of(rest, [](char c) { return is_word(c) || c == ' ' || c == '#' || c == '-'; });
-  if (name >= rest.size() || (rest[name] != ':' && rest[name] != '=')) return std::nullopt;
-  std::size_t at = k_word.size() + name + 1;
-  at += run_of(text.substr(at), [](char c) { return c == ' ' || c == '"'; });
-  const std::size_t number = run_of(text.substr(at), is_name);
-  if (number == 0) return std::nullopt;
-  return Match{at + number, "serial: [id]"};
-}
-
-constexpr std::array<Rule, 7> k_rules{match_home, match_uuid,    match_gpu_id, match_digits,
-                                      match_mac,  match_account, match_serial};
 
 std::string first_line(const std::string& path) {
   constexpr std::uint64_t k_most = 4096;
@@ -146,35 +57,56 @@ std::string last_component(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
+void add_entry(const passwd* entry, Redactor::Identity& identity) {
+  if (entry == nullptr) return;
+  identity.users.emplace_back(entry->pw_name);
+  identity.folders.emplace_back(entry->pw_dir);
+  const std::string full_name(entry->pw_gecos == nullptr ? "" : entry->pw_gecos);
+  // One word of it may be any word: "Debian", "Administrator".
+  if (full_name.find(' ') < full_name.find(',')) identity.users.push_back(full_name.substr(0, full_name.find(',')));
+}
+
 void add_account(uid_t user, Redactor::Identity& identity) {
   std::array<char, 4096> room{};
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) != 0 || found == nullptr) return;
-  identity.users.emplace_back(entry.pw_name);
-  identity.folders.emplace_back(entry.pw_dir);
+  if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0) add_entry(found, identity);
+}
+
+void add_account(const std::string& user, Redactor::Identity& identity) {
+  std::array<char, 4096> room{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(user.c_str(), &entry, room.data(), room.size(), &found) == 0) add_entry(found, identity);
 }
 
 }  // namespace
 
 Redactor::Redactor(Identity identity) {
-  constexpr std::array<std::string_view, 11> k_everybodys{
-      "root", "localhost", "nobody", "localdomain", "home", "user", "users", "debian", "ubuntu", "fedora", "archlinux"};
   const auto add = [&](const std::string& word, std::string_view stand_in) {
     std::string text = lower(word);
-    if (!text.empty() && std::ranges::find(k_everybodys, text) == k_everybodys.end())
-      words_.push_back({std::move(text), stand_in});
+    const bool is_everybodys = std::ranges::find(k_everybodys, text) != std::ranges::end(k_everybodys);
+    if (text.size() < 2 || is_everybodys) return;
+    std::string printed = as_printed(text);
+    if (printed != text) words_.push_back({std::move(printed), stand_in});
+    words_.push_back({std::move(text), stand_in});
   };
-  for (const std::string& user : identity.users) add(user, "[user]");
+  for (const std::string& user : identity.users) add(user, k_user);
   for (const std::string& id : identity.ids) add(id, "[id]");
   for (const std::string& host : identity.hosts) {
-    add(host, "[host]");
-    add(host.substr(0, host.find('.')), "[host]");
+    const auto dot = std::min(host.find('.'), host.size());
+    const std::string domain = host.substr(std::min(dot + 1, host.size()));
+    add(host, k_host);
+    add(host.substr(0, dot), k_host);
+    // "example" alone may be any word.
+    if (domain.find('.') != std::string::npos) add(domain, k_host);
   }
   for (std::string& folder : identity.folders) {
     while (folder.ends_with('/')) folder.pop_back();
     // "/" as a home is nobody's, and would be everywhere.
-    if (folder.starts_with('/')) folders_.push_back(std::move(folder));
+    if (!folder.starts_with('/')) continue;
+    if (std::string printed = as_printed(folder); printed != folder) folders_.push_back(std::move(printed));
+    folders_.push_back(std::move(folder));
   }
   const auto longer = [](const auto& a, const auto& b) { return a.size() > b.size(); };
   std::ranges::sort(folders_, longer);
@@ -187,6 +119,7 @@ Redactor Redactor::of_this_machine() {
   identity.folders.push_back(Settings::environment("HOME"));
   add_account(::getuid(), identity);
   add_account(::geteuid(), identity);
+  add_account(Settings::environment("SUDO_USER"), identity);
   for (const std::string& folder : identity.folders) identity.users.push_back(last_component(folder));
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) == 0) identity.hosts.emplace_back(host.data());
@@ -196,18 +129,33 @@ Redactor Redactor::of_this_machine() {
   return Redactor(std::move(identity));
 }
 
+std::size_t Redactor::length_of_word(const Word& word, std::string_view text, char before) const {
+  const std::size_t size = word.text.size();
+  if (lower(text.substr(0, size)) != word.text) return 0;
+  const auto apart = [size, &word](char a, char b) {
+    // Short names are parts of too much, and hosts and ids end with digits anyway.
+    constexpr std::size_t k_short = 3;
+    const bool strict = size < k_short || word.stand_in != k_user;
+    return strict ? !is_letter_or_digit(a) || !is_letter_or_digit(b) : is_boundary(a, b);
+  };
+  if (!apart(before, text.front()) || (text.size() > size && !apart(text[size - 1], text[size]))) return 0;
+  std::size_t length = size;
+  // With the domain that it stands in.
+  while (word.stand_in == k_host && length + 1 < text.size() && text[length] == '.' &&
+         is_letter_or_digit(text[length + 1]))
+    length += 1 + run_of(text.substr(length + 1), [](char c) { return is_letter_or_digit(c) || c == '-'; });
+  return length;
+}
+
 std::string Redactor::operator()(std::string_view text) const {
-  const auto match_own = [this](std::string_view rest, char before) -> std::optional<Match> {
+  const auto match_own = [this](std::string_view rest, char before) -> std::optional<RedactMatch> {
     for (const std::string& folder : folders_) {
       const bool whole = rest.size() == folder.size() || (rest.size() > folder.size() && !is_name(rest[folder.size()]));
-      if (!is_word(before) && whole && rest.starts_with(folder)) return Match{folder.size(), "~"};
+      if (!is_word(before) && whole && rest.starts_with(folder)) return RedactMatch{folder.size(), "~"};
     }
-    // "alice_models" tells, too.
-    if (is_letter_or_digit(before)) return std::nullopt;
     for (const Word& word : words_) {
-      const bool whole = rest.size() == word.text.size() ||
-                         (rest.size() > word.text.size() && !is_letter_or_digit(rest[word.text.size()]));
-      if (whole && lower(rest.substr(0, word.text.size())) == word.text) return Match{word.text.size(), word.stand_in};
+      if (const std::size_t length = length_of_word(word, rest, before); length > 0)
+        return RedactMatch{length, word.stand_in};
     }
     return std::nullopt;
   };
@@ -215,13 +163,10 @@ std::string Redactor::operator()(std::string_view text) const {
   char before = ' ';
   while (!text.empty()) {
     auto match = match_own(text, before);
-    for (std::size_t i = 0; i < k_rules.size() && !match; ++i) match = k_rules[i](text, before);
+    if (!match) match = match_anybodys(text, before);
     const std::size_t taken = match ? match->length : 1;
-    if (match) {
-      result += match->stand_in;
-    } else {
-      result += text.front();
-    }
+    result += text.substr(0, match ? match->kept : 1);
+    if (match) result += match->stand_in;
     before = text[taken - 1];
     text.remove_prefix(taken);
   }

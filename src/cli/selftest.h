@@ -57,7 +57,8 @@ struct SelftestClassResult {
 };
 
 struct SelftestReport {
-  std::string device;       // "hip:0"
+  std::string device;  // "hip:0"
+  std::string device_option;
   std::string device_line;  // with model, architecture and libraries
   bool gpu = false;         // a real one
   bool simulated = false;

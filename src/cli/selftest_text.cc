@@ -23,8 +23,11 @@ std::string one_line(const std::string& text) {
   return line;
 }
 
-std::string explain(const std::string& problem) {
-  return fmt::format("convoy run --explain {}", problem);
+// What shows it again: on the same device, with the same fault.
+std::string explain(const SelftestReport& report, const std::string& problem) {
+  const bool chosen = !report.device_option.empty() && report.device_option != "auto";
+  return fmt::format("convoy run --explain{}{} {}", chosen ? " --device " + report.device_option : "",
+                     report.fault.empty() ? "" : fmt::format(" --fault '{}'", report.fault), problem);
 }
 
 void add_failure(const SelftestReport& report, const SelftestClassResult& row, std::vector<Finding>& findings) {
@@ -34,7 +37,7 @@ void add_failure(const SelftestReport& report, const SelftestClassResult& row, s
       {"selftest." + row.name, Severity::broken,
        fmt::format("{} of {} of the self test's class {} ({}) did not come to right numbers on {}: {}", row.failed,
                    counted(row.done(), "case"), row.name, row.meaning, report.device, one_line(first.reason)),
-       first.problem, explain(first.problem), ""});
+       first.problem, explain(report, first.problem), ""});
 }
 
 // What failed and was replaced, all solvers of a class in one finding.
@@ -52,7 +55,7 @@ void add_replaced(const SelftestReport& report, const SelftestClassResult& row, 
   findings.push_back({"selftest." + row.name, Severity::warning,
                       fmt::format("In the self test's class {} ({}) on {}: {}. Others did that work. First reason: {}",
                                   row.name, row.meaning, report.device, text, one_line(first->reason)),
-                      first->example, explain(first->example), ""});
+                      first->example, explain(report, first->example), ""});
 }
 
 void add_device(const SelftestReport& report, std::vector<Finding>& findings) {

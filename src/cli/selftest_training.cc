@@ -24,13 +24,13 @@ class Training {
 
   Result<void> allocate();
   bool step(int number);
+  Result<void> learn();
 
  private:
   Result<DeviceBuffer> buffer(const Problem& problem, TensorRole role, double scale);
   bool convolve(std::size_t layer, Direction direction, int step);
   ProblemReport compute(const SourcedProblem& input, const Tensors& tensors, int step);
   Result<NumbersCheck> run_checked(Convolution& convolution, const Tensors& tensors, double& milliseconds);
-  Result<void> learn();
 
   Dispatcher& dispatcher_;
   Device& device_;
@@ -152,7 +152,18 @@ bool Training::step(int number) {
     if (!convolve(i, Direction::backward_weights, number) || !convolve(i, Direction::backward_data, number))
       return false;
   }
-  return learn().has_value();
+  return true;
+}
+
+// What keeps a stack from going on is a failure of the case that comes next.
+void fail_next_case(const TrainingStack& stack, const Error& error, const RunCase& run_case) {
+  const SourcedProblem first{stack.layers.front(), "training step", 1};
+  run_case(first, [&] {
+    ProblemReport report;
+    report.input = &first;
+    report.reason = error.message;
+    return report;
+  });
 }
 
 }  // namespace
@@ -160,17 +171,10 @@ bool Training::step(int number) {
 void run_training_stack(Dispatcher& dispatcher, const TrainingStack& stack, std::uint64_t seed,
                         const RunCase& run_case) {
   Training training(dispatcher, stack, seed, run_case);
-  if (const auto ready = training.allocate(); !ready) {
-    const SourcedProblem first{stack.layers.front(), "training step", 1};
-    run_case(first, [&] {
-      ProblemReport report;
-      report.input = &first;
-      report.reason = ready.error().message;
-      return report;
-    });
-    return;
-  }
+  if (const auto ready = training.allocate(); !ready) return fail_next_case(stack, ready.error(), run_case);
   for (int step = 0; step < k_training_steps; ++step) {
+    const auto learnt = step > 0 ? training.learn() : Result<void>{};
+    if (!learnt) return fail_next_case(stack, learnt.error(), run_case);
     if (!training.step(step)) return;
   }
 }

@@ -28,7 +28,7 @@ std::string DispatchContext::library_of(const Solver& solver) const {
   if (allowed != k_all_algorithms) name += fmt::format(" algorithms {:#x}", allowed);
   if (policy_.deterministic && solver.tier(*device_) == Tier::vendor) name += " deterministic";
   const std::string fault = policy_.faults.label(solver.id());
-  if (!fault.empty()) name += fmt::format(" fault {}", fault);
+  if (!fault.empty()) name += fmt::format("{}{}", k_fault_mark, fault);
   return name;
 }
 

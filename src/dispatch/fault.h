@@ -56,6 +56,12 @@ class FaultPlan {
 // An Error quotes the part that was not understood and lists what is accepted.
 Result<FaultPlan> parse_faults(std::string_view text);
 
+// Before the label in a library's name in the ledger: what happened with a fault armed is kept apart from what really happened.
+inline constexpr std::string_view k_fault_mark = " fault ";
+inline bool was_injected(std::string_view library) {
+  return library.find(k_fault_mark) != std::string_view::npos;
+}
+
 // Plans with the fault of `faults` for this solver and problem, if any, built in. `name`, if given, is what the faults call
 // the solver.
 Result<std::unique_ptr<Plan>> plan_with_faults(const Solver& solver, const Problem& problem, Device& device,
