@@ -114,8 +114,12 @@ std::string passed_over_text(const SelftestReport& report) {
                         to_string(one.outcome), counted(one.cases, "case"), one.reason.empty() ? "" : ": ",
                         one_line(one.reason), one.example);
   }
-  const bool vendor = std::ranges::any_of(all, &PassedOver::vendor);
-  return text + (vendor ? "" : "  The vendor's library was passed over nowhere.\n");
+  if (std::ranges::any_of(all, &PassedOver::vendor)) return text;
+  const bool served = std::ranges::any_of(report.classes, [](const SelftestClassResult& row) {
+    return std::ranges::any_of(row.served, [](const auto& one) { return one.first.first == Tier::vendor; });
+  });
+  return text + (served ? "  The vendor's library was passed over nowhere.\n"
+                        : "  Convoy knows no vendor's library for this device.\n");
 }
 
 }  // namespace
