@@ -49,10 +49,10 @@ std::string rocblas_knows(const std::string& architecture, const Detection& dete
     for (const std::string& name : files.list(folder)) {
       any = true;
       // gfx103 must not find gfx1030.
-      const std::size_t at = name.find(architecture);
-      const std::size_t end = at + architecture.size();
-      if (at != std::string::npos && (end == name.size() || std::isxdigit(static_cast<unsigned char>(name[end])) == 0))
-        return "yes";
+      for (auto at = name.find(architecture); at != std::string::npos; at = name.find(architecture, at + 1)) {
+        const std::size_t end = at + architecture.size();
+        if (end == name.size() || std::isxdigit(static_cast<unsigned char>(name[end])) == 0) return "yes";
+      }
     }
   }
   return any ? "no" : "";

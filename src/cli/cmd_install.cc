@@ -17,6 +17,7 @@
 #include "base/subprocess.h"
 #include "cli/command.h"
 #include "cli/install_target.h"
+#include "cli/this_machine.h"
 #include "install/transaction.h"
 #include "problem/printable.h"
 
@@ -87,8 +88,7 @@ Result<Request> read_request(const Options& options, bool uninstall) {
   }
   Request request;
   request.uninstall = uninstall;
-  std::string root = options.root;
-  while (root.ends_with('/')) root.pop_back();
+  const std::string root = root_of(options.root);
   CONVOY_TRY(request.target, install_target(options.system ? InstallScope::system : InstallScope::user, root));
   if (!options.dry_run) CONVOY_CHECK(check_rights(request.target));
   if (uninstall) return request;

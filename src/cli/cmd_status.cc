@@ -16,6 +16,7 @@
 #include "base/subprocess.h"
 #include "cli/command.h"
 #include "cli/install_target.h"
+#include "cli/this_machine.h"
 #include "install/changes.h"
 #include "problem/printable.h"
 
@@ -165,11 +166,7 @@ void add_status_command(CLI::App& app, CommandContext& context) {
   command->footer(
       "Exit status: 0 installed and as written, 1 something is changed, missing or was interrupted, 2 usage,\n"
       "3 nothing is installed.");
-  command->callback([&context, options] {
-    std::string root = options->root;
-    while (root.ends_with('/')) root.pop_back();
-    context.exit_code = run(root, options->json);
-  });
+  command->callback([&context, options] { context.exit_code = run(root_of(options->root), options->json); });
 }
 
 }  // namespace convoy
